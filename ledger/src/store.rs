@@ -1,0 +1,50 @@
+//! What the rules need of a store: the objects that are too many for memory.
+//!
+//! A write is visible to the next read at once; when it reaches a disk is the store's business.
+//! A store that cannot read what it holds must end the process rather than answer `None`:
+//! a replica that guesses diverges.
+
+use crate::effect::Effect;
+use crate::id::{Id, LedgerId, Position};
+use crate::object::{Account, Entry, Kind, Payment, Refund, Transfer};
+use std::ops::RangeInclusive;
+
+/// Reads by identifier and by range.
+pub trait Records {
+    /// The transfer as it stands now.
+    fn transfer(&self, ledger: LedgerId, id: Id) -> Option<Transfer>;
+    /// The payment as it stands now.
+    fn payment(&self, ledger: LedgerId, id: Id) -> Option<Payment>;
+    /// The refund.
+    fn refund(&self, ledger: LedgerId, id: Id) -> Option<Refund>;
+    /// Who took this reference, among objects of this kind.
+    fn reference(&self, ledger: LedgerId, kind: Kind, reference: &str) -> Option<Id>;
+    /// The effect that the command at this position had.
+    fn effect(&self, ledger: LedgerId, position: Position) -> Option<Effect>;
+    /// Up to `limit` entries of an account whose sequence lies in `range`; newest first if `newest_first`.
+    fn entries(&self, ledger: LedgerId, account: Id, range: RangeInclusive<u64>, newest_first: bool, limit: usize) -> Vec<Entry>;
+    /// Up to `limit` identifiers of objects of a kind that lie in `range`; newest first if `newest_first`.
+    fn list(&self, ledger: LedgerId, kind: Kind, range: RangeInclusive<Id>, newest_first: bool, limit: usize) -> Vec<Id>;
+}
+
+/// Writes. What a creating command and its effect already say in the journal is marked
+/// `derivable`: the store may drop the object from memory once the journal record is written,
+/// and build it again from there. Whatever else changes an object is stored whole.
+pub trait Store: Records {
+    /// The account was opened or its totals moved.
+    fn put_account(&mut self, ledger: LedgerId, account: &Account);
+    /// A transfer was made or changed.
+    fn put_transfer(&mut self, ledger: LedgerId, transfer: Transfer, derivable: bool);
+    /// A payment was made or changed.
+    fn put_payment(&mut self, ledger: LedgerId, payment: Payment, derivable: bool);
+    /// A refund was made.
+    fn put_refund(&mut self, ledger: LedgerId, refund: Refund, derivable: bool);
+    /// A reference was taken.
+    fn put_reference(&mut self, ledger: LedgerId, kind: Kind, reference: &str, id: Id);
+    /// An account changed; entries of an account come with sequences that grow by one.
+    fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry);
+    /// An object was made; those of a ledger and kind come with identifiers that grow.
+    fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id);
+    /// The directory changed; the item as it stands now.
+    fn put_directory(&mut self, item: crate::directory::Item);
+}
