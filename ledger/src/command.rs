@@ -5,6 +5,10 @@ use crate::directory::DirectoryCommand;
 use crate::id::{Id, LedgerId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+mod codec;
+
+pub use codec::{BatchBuilder, BatchFull, BatchView, Malformed, decode_envelope, encode_envelope};
+
 /// A command and what makes it happen once. This is what travels, is logged and is journalled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -185,7 +189,8 @@ pub type Metadata = Vec<(Text, Text)>;
 ///
 /// Encoded once ([`BatchBuilder`]); the same bytes go to the log, the wire and the journal.
 /// Layout: version (1 byte), time (8 bytes, little endian), count (4 bytes, little endian), then
-/// for each command its length (4 bytes, little endian) and its encoded [`Envelope`].
+/// for each command its length (4 bytes, little endian) and its encoded [`Envelope`], which is a
+/// version (1 byte) and postcard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     /// The leader's clock; apply moves it forward if the group's clock is already there.

@@ -180,3 +180,20 @@ pub enum DirectoryRefusal {
     /// The hash is taken.
     KeyTaken,
 }
+
+impl Directory {
+    /// Takes over an item that another copy of the directory sent.
+    pub fn put(&mut self, _item: Item) {
+        todo!()
+    }
+
+    /// The items that changed after that version, in order of change.
+    pub fn since(&self, _version: u64) -> Vec<Item> {
+        todo!()
+    }
+
+    /// The key with that hash and its partner.
+    pub fn key(&self, _hash: &[u8; 32]) -> Option<(&ApiKey, &Partner)> {
+        todo!()
+    }
+}

@@ -1,9 +1,13 @@
 //! What the ledger decided about a command.
 
+mod outcome;
+
 use crate::directory::DirectoryEffect;
 use crate::id::{Id, Position};
 use crate::object::{Payment, Refund, Transfer};
 use serde::{Deserialize, Serialize};
+
+pub use outcome::Outcome;
 
 /// What was decided, in the shortest form: what can be read off the command and the position is
 /// not said again, for this is journalled beside the command. [`Effect::outcome`] makes it whole.
@@ -121,6 +125,8 @@ pub enum Refusal {
     Directory(crate::directory::DirectoryRefusal),
     /// The transfer belongs to a payment and is moved through it.
     OwnedByPayment(Id),
+    /// The bytes are no command that this version knows, or break a rule of its form.
+    Malformed,
 }
 
 /// The request's field that a refusal is about.

@@ -209,3 +209,45 @@ pub enum Kind {
     /// `re_`.
     Refund,
 }
+
+impl Totals {
+    /// Credits less debits for liability and income, debits less credits for asset and expense.
+    pub fn balance(&self, kind: AccountKind) -> i128 {
+        match kind {
+            AccountKind::Liability | AccountKind::Income => {
+                self.credits_posted - self.debits_posted
+            }
+            AccountKind::Asset | AccountKind::Expense => self.debits_posted - self.credits_posted,
+        }
+    }
+}
+
+impl Account {
+    /// What may still leave the account: the balance of its constrained side (without a
+    /// constraint, of the side that grows it), pending amounts held back, the limit added.
+    pub fn available(&self, totals: &Totals) -> i128 {
+        let credits_grow = match self.constraint {
+            Constraint::DebitsWithinCredits => true,
+            Constraint::CreditsWithinDebits => false,
+            Constraint::None => matches!(self.kind, AccountKind::Liability | AccountKind::Income),
+        };
+        let limit = match self.constraint {
+            Constraint::None => 0,
+            _ => self.overdraft_limit,
+        };
+        let (grown, shrunk, held) = if credits_grow {
+            (
+                totals.credits_posted,
+                totals.debits_posted,
+                totals.debits_pending,
+            )
+        } else {
+            (
+                totals.debits_posted,
+                totals.credits_posted,
+                totals.credits_pending,
+            )
+        };
+        (grown - shrunk).saturating_sub(held).saturating_add(limit)
+    }
+}

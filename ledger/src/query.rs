@@ -1,5 +1,9 @@
 //! How the books are read.
 
+mod answer;
+
+pub use answer::answer;
+
 use crate::amount::Currency;
 use crate::command::Text;
 use crate::id::{Id, Timestamp};

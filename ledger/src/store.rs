@@ -5,13 +5,15 @@
 //! a replica that guesses diverges.
 
 use crate::effect::Effect;
-use crate::id::{Id, LedgerId, Position};
+use crate::id::{Id, LedgerId, Position, Timestamp};
 use crate::object::{Account, Entry, Kind, Payment, Refund, Transfer};
+use crate::state::{Expiry, LedgerMeta};
 use std::ops::RangeInclusive;
 
 /// Reads by identifier and by range.
 pub trait Records {
-    /// The transfer as it stands now.
+    /// The transfer as it stands now. The transfer of a payment or refund is not kept as one:
+    /// the payment or refund of that number says everything about it ([`crate::query::answer`]).
     fn transfer(&self, ledger: LedgerId, id: Id) -> Option<Transfer>;
     /// The payment as it stands now.
     fn payment(&self, ledger: LedgerId, id: Id) -> Option<Payment>;
@@ -19,12 +21,27 @@ pub trait Records {
     fn refund(&self, ledger: LedgerId, id: Id) -> Option<Refund>;
     /// Who took this reference, among objects of this kind.
     fn reference(&self, ledger: LedgerId, kind: Kind, reference: &str) -> Option<Id>;
-    /// The effect that the command at this position had.
+    /// The effect that the command at this position had, from the journal ([`crate::journal::Record::effect`]).
+    /// Never asked for positions of the batch that is being applied.
     fn effect(&self, ledger: LedgerId, position: Position) -> Option<Effect>;
     /// Up to `limit` entries of an account whose sequence lies in `range`; newest first if `newest_first`.
-    fn entries(&self, ledger: LedgerId, account: Id, range: RangeInclusive<u64>, newest_first: bool, limit: usize) -> Vec<Entry>;
+    fn entries(
+        &self,
+        ledger: LedgerId,
+        account: Id,
+        range: RangeInclusive<u64>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Vec<Entry>;
     /// Up to `limit` identifiers of objects of a kind that lie in `range`; newest first if `newest_first`.
-    fn list(&self, ledger: LedgerId, kind: Kind, range: RangeInclusive<Id>, newest_first: bool, limit: usize) -> Vec<Id>;
+    fn list(
+        &self,
+        ledger: LedgerId,
+        kind: Kind,
+        range: RangeInclusive<Id>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Vec<Id>;
 }
 
 /// Writes. What a creating command and its effect already say in the journal is marked
@@ -47,4 +64,14 @@ pub trait Store: Records {
     fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id);
     /// The directory changed; the item as it stands now.
     fn put_directory(&mut self, item: crate::directory::Item);
+    /// The ledger's sequence or its merchant accounts changed. Needed for
+    /// [`crate::state::State::restore_ledger`]; at most once per command.
+    fn put_ledger(&mut self, ledger: LedgerId, meta: &LedgerMeta);
+    /// A pending transfer waits for its time. Needed for [`crate::state::State::restore_expiry`].
+    fn put_expiry(&mut self, expiry: &Expiry);
+    /// It waits no longer; exactly what was put.
+    fn remove_expiry(&mut self, expiry: &Expiry);
+    /// The batch is applied: its journal record, by the batch's time. The last call of
+    /// [`crate::apply::apply_batch`]; what was derivable in this batch is in it.
+    fn put_record(&mut self, time: Timestamp, record: Vec<u8>);
 }
