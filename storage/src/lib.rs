@@ -1,8 +1,14 @@
 //! Bytes on disk: what a node keeps of its groups.
 //!
+//! [`log`] is the write-ahead log that all groups of a node share, on the files of [`disk`].
 //! [`replica`] is the ledger of one group on this node: in memory, written behind into sled.
 
+pub mod disk;
+#[allow(clippy::todo)]
+pub mod log;
 #[allow(clippy::todo)]
 pub mod replica;
 
-pub use replica::LogPosition;
+mod position;
+
+pub use position::LogPosition;

@@ -6,12 +6,11 @@
 //! A restart loads what was persisted and applies the log from there.
 
 mod error;
-mod position;
 
+pub use crate::position::LogPosition;
 pub use error::{
     BackendError, InstallError, OpenReplicaError, OpenStoreError, PersistError, SnapshotError,
 };
-pub use position::LogPosition;
 
 use bytes::Bytes;
 use florin_ledger::directory::Item;
