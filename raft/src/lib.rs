@@ -1,1 +1,26 @@
-//! florin-raft
+//! Replicated groups: many on one node, on openraft, over one stream per pair of nodes.
+//!
+//! Read in this order: [`options`] is what a node brings, [`host`] runs all groups of a node,
+//! [`group`] is one of them (propose, read, status, leadership, members), [`status`] what it
+//! says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
+//! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
+//! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
+//! `persister` writes ledgers behind the log, `spread` moves leaders to where they should be.
+//!
+//! openraft is known to this room alone; none of its types leaves it.
+
+pub mod group;
+pub mod host;
+pub mod limits;
+pub mod options;
+pub mod roles;
+pub mod status;
+mod transport;
+
+pub use group::{
+    ChangeMembersError, Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError,
+};
+pub use host::{CreateGroupError, FormerSelf, Host, StartError, Transport, tuned_server};
+pub use options::{Connect, HostOptions, Io, Member, SystemClock, TcpConnect};
+pub use roles::PeerRoles;
+pub use status::{GroupStatus, PeerStatus, Role};

@@ -1,0 +1,66 @@
+//! Every bound of this room. A full queue answers "busy" or drops what has a deadline; it does
+//! not grow.
+
+use std::time::Duration;
+
+/// Commands in a batch.
+pub const BATCH_COMMANDS: usize = 256;
+/// Bytes in a batch, unless one command alone is larger.
+pub const BATCH_BYTES: usize = 64 << 10;
+/// Bytes of one encoded command: 8,190 transfers with references and metadata fit.
+pub const COMMAND_BYTES: usize = 2 << 20;
+/// Batches of one group that are proposed and not answered.
+pub const BATCHES_IN_FLIGHT: usize = 4;
+/// Requests of one partner that wait in a group.
+pub const QUEUE_PER_PARTNER: usize = 4_096;
+/// Requests that wait in a group.
+pub const QUEUE_PER_GROUP: usize = 16_384;
+/// Bytes of requests that wait in a group.
+pub const QUEUE_BYTES_PER_GROUP: usize = 32 << 20;
+
+/// Entries in one append message.
+pub const APPEND_ENTRIES: u64 = 256;
+/// Bytes in one append message; a single larger entry travels alone.
+pub const APPEND_BYTES: usize = 2 << 20;
+/// Append messages of one group and peer that are sent and not answered.
+pub const APPENDS_IN_FLIGHT: usize = 16;
+/// Messages that wait for one peer, of all groups together.
+pub const PEER_QUEUE: usize = 4_096;
+/// Bytes after which a frame is closed.
+pub const FRAME_BYTES: usize = 1 << 20;
+/// The largest message that is accepted from a peer.
+pub const MESSAGE_BYTES: usize = 16 << 20;
+/// Bytes that may be under way in one stream before the receiver says it has read some.
+pub const WINDOW_BYTES: u32 = 8 << 20;
+/// Messages of one group that wait on the receiving side of a stream.
+pub const INBOX_PER_GROUP: usize = 256;
+/// How long a heartbeat may wait for company.
+pub const HEARTBEAT_LINGER: Duration = Duration::from_millis(10);
+/// The first and the longest pause before a peer is dialled again.
+pub const RECONNECT: (Duration, Duration) =
+    (Duration::from_millis(20), Duration::from_millis(1_000));
+/// How long a connection attempt may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Entries behind after which a follower is given a snapshot although the log could serve it.
+pub const LAG_FOR_SNAPSHOT: u64 = 1 << 40;
+/// A snapshot that made no progress for so long is given up.
+pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
+/// Chunks of a snapshot that wait to be sent or written.
+pub const SNAPSHOT_CHUNKS: usize = 4;
+/// Unwritten bytes of a group after which it is persisted at once.
+pub const PERSIST_BYTES: usize = 4 << 20;
+/// How often every group is persisted.
+pub const PERSIST_INTERVAL: Duration = Duration::from_secs(1);
+/// The part of a leader's lease under which it answers reads without asking: clocks may run
+/// at different rates.
+pub const LEASE_PART: (u32, u32) = (7, 10);
+/// How often leaderships are looked at.
+pub const SPREAD_INTERVAL: Duration = Duration::from_secs(2);
+
+const _: () = assert!(BATCH_BYTES <= COMMAND_BYTES);
+const _: () = assert!(QUEUE_PER_PARTNER < QUEUE_PER_GROUP);
+const _: () = assert!(COMMAND_BYTES < QUEUE_BYTES_PER_GROUP);
+// A single entry that exceeds APPEND_BYTES still fits a message, with room for its frame.
+const _: () = assert!(APPEND_BYTES + COMMAND_BYTES + FRAME_BYTES + (64 << 10) < MESSAGE_BYTES);
+const _: () = assert!(LEASE_PART.0 < LEASE_PART.1);
