@@ -1,0 +1,265 @@
+//! A lean HTTP/1.1 client over rustls, one request at a time on a kept-alive connection.
+//!
+//! It understands what Florin's frontend sends: a status, headers, and a body of a known length.
+//! Whatever else comes is an error rather than a guess.
+
+mod response;
+
+use http::Uri;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+pub use response::{Head, ResponseError};
+
+/// Largest answer that is read: a batch's answer is under 8 MiB.
+const MAX_RESPONSE: usize = 16 << 20;
+
+/// Room to read into at once; an answer to a payment fits several times.
+const READ_ROOM: usize = 8 << 10;
+
+/// Where requests go.
+#[derive(Clone)]
+pub struct Target {
+    /// `host:port`, dialled and sent as `Host`.
+    authority: Arc<str>,
+    /// Absent for plain HTTP.
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// Why a target cannot be used.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    /// Not an address of a server.
+    #[error("{0:?} is not an address like https://host:port")]
+    Address(String),
+    /// The file with the certificate authority cannot be read.
+    #[error("the certificate authority in {0} cannot be used: {1}")]
+    Authority(String, String),
+}
+
+/// A kept-alive connection.
+pub struct Connection {
+    stream: Stream,
+    authority: Arc<str>,
+    out: Vec<u8>,
+    read: Vec<u8>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// With the query.
+    pub path: &'a str,
+    /// The bearer token.
+    pub token: &'a str,
+    /// Sent as `Idempotency-Key`, unless empty.
+    pub idempotency_key: &'a str,
+    /// JSON, or empty.
+    pub body: &'a str,
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// There was no connection: the request was not sent.
+    #[error("no connection: {0}")]
+    Connect(io::Error),
+    /// The connection broke once the request was under way: it may have been carried out.
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    /// No answer in time: it may have been carried out.
+    #[error("no answer in time")]
+    Late,
+    /// The answer is not one that this client understands.
+    #[error(transparent)]
+    Response(#[from] ResponseError),
+}
+
+impl Target {
+    /// A target from `http://host:port` or `https://host:port`, the latter trusting the
+    /// certificate authority in this PEM file alone.
+    pub fn new(url: &str, authority: Option<&Path>) -> Result<Target, TargetError> {
+        let wrong = || TargetError::Address(url.to_owned());
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        let host = uri.host().ok_or_else(wrong)?;
+        let (default_port, tls) = match uri.scheme_str() {
+            Some("http") => (80, None),
+            Some("https") => {
+                let bare = host.trim_start_matches('[').trim_end_matches(']');
+                let name = ServerName::try_from(bare.to_owned()).map_err(|_| wrong())?;
+                (443, Some((connector(authority)?, name)))
+            }
+            _ => return Err(wrong()),
+        };
+        let port = uri.port_u16().unwrap_or(default_port);
+        Ok(Target {
+            authority: format!("{host}:{port}").into(),
+            tls,
+        })
+    }
+
+    /// Opens a connection and shakes hands.
+    pub async fn connect(&self) -> Result<Connection, ClientError> {
+        let tcp = TcpStream::connect(&*self.authority)
+            .await
+            .map_err(ClientError::Connect)?;
+        tcp.set_nodelay(true).map_err(ClientError::Connect)?;
+        let stream = match &self.tls {
+            None => Stream::Plain(tcp),
+            Some((connector, name)) => {
+                let shaken = connector.connect(name.clone(), tcp).await;
+                Stream::Tls(Box::new(shaken.map_err(ClientError::Connect)?))
+            }
+        };
+        Ok(Connection {
+            stream,
+            authority: self.authority.clone(),
+            out: Vec::with_capacity(1 << 10),
+            read: Vec::with_capacity(READ_ROOM),
+        })
+    }
+}
+
+impl Connection {
+    /// Sends a request and waits for its answer. After an error the connection is of no use.
+    pub async fn send(
+        &mut self,
+        request: &Request<'_>,
+        deadline: Duration,
+    ) -> Result<Response<'_>, ClientError> {
+        self.write_request(request);
+        let head = tokio::time::timeout(deadline, self.exchange())
+            .await
+            .unwrap_or(Err(ClientError::Late))?;
+        Ok(Response {
+            status: head.status,
+            body: &self.read[head.length..head.length + head.body],
+        })
+    }
+
+    fn write_request(&mut self, request: &Request<'_>) {
+        let out = &mut self.out;
+        out.clear();
+        let mut put = |parts: &[&str]| {
+            parts
+                .iter()
+                .for_each(|part| out.extend_from_slice(part.as_bytes()))
+        };
+        put(&[
+            request.method,
+            " ",
+            request.path,
+            " HTTP/1.1\r\nHost: ",
+            &self.authority,
+        ]);
+        put(&["\r\nAuthorization: Bearer ", request.token]);
+        if !request.idempotency_key.is_empty() {
+            put(&["\r\nIdempotency-Key: ", request.idempotency_key]);
+        }
+        if request.method != "GET" {
+            let length = request.body.len().to_string();
+            put(&[
+                "\r\nContent-Type: application/json\r\nContent-Length: ",
+                &length,
+            ]);
+        }
+        put(&["\r\n\r\n", request.body]);
+    }
+
+    async fn exchange(&mut self) -> Result<Head, ClientError> {
+        self.stream
+            .write(&self.out)
+            .await
+            .map_err(ClientError::Broken)?;
+        // One request, one answer: nothing of another can be left.
+        self.read.clear();
+        let mut head = None;
+        loop {
+            let more = self.stream.read(&mut self.read).await;
+            if more.map_err(ClientError::Broken)? == 0 {
+                return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+            if head.is_none() {
+                head = response::head(&self.read)?;
+            }
+            match &head {
+                Some(Head { length, body, .. }) if length + body > MAX_RESPONSE => {
+                    return Err(ResponseError::TooLong.into());
+                }
+                Some(Head { length, body, .. }) if self.read.len() > length + body => {
+                    return Err(ResponseError::Unasked.into());
+                }
+                Some(found) if self.read.len() == found.length + found.body => return Ok(*found),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Stream {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Stream::Plain(stream) => stream.write_all(bytes).await,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        into.reserve(READ_ROOM);
+        match self {
+            Stream::Plain(stream) => stream.read_buf(into).await,
+            Stream::Tls(stream) => stream.read_buf(into).await,
+        }
+    }
+}
+
+fn connector(authority: Option<&Path>) -> Result<TlsConnector, TargetError> {
+    let Some(path) = authority else {
+        let why = "an https address needs one".to_owned();
+        return Err(TargetError::Authority("no file".to_owned(), why));
+    };
+    let unusable = |why: String| TargetError::Authority(path.display().to_string(), why);
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in CertificateDer::pem_file_iter(path).map_err(|e| unusable(e.to_string()))? {
+        let certificate = certificate.map_err(|e| unusable(e.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|e| unusable(e.to_string()))?;
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .map_err(|error| unusable(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(TlsConnector::from(Arc::new(config)))
+}
