@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 
 mod codec;
 
-pub(crate) use codec::write;
-pub use codec::{
-    BatchBuilder, BatchFull, BatchView, Envelopes, Malformed, decode_envelope, decode_head,
-    encode_envelope,
-};
+pub use codec::{BatchBuilder, BatchFull, BatchView, Malformed, decode_envelope, encode_envelope};
 
 /// A command and what makes it happen once. This is what travels, is logged and is journalled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

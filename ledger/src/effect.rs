@@ -1,6 +1,5 @@
 //! What the ledger decided about a command.
 
-mod nesting;
 mod outcome;
 
 use crate::directory::DirectoryEffect;
@@ -117,8 +116,7 @@ pub enum Refusal {
     BatchRefused {
         /// Counted from 0.
         at: u16,
-        /// Why that one was refused. Never a refused batch itself.
-        #[serde(deserialize_with = "nesting::not_nested")]
+        /// Why that one was refused.
         why: Box<Refusal>,
     },
     /// This group does not hold that ledger, or the command is not for this group.

@@ -1,7 +1,5 @@
 //! What partners see: accounts, transfers, payments, refunds, entries.
 
-mod making;
-
 use crate::amount::{Amount, Currency};
 use crate::command::{AccountKind, CaptureMethod, Constraint, Metadata, Text};
 use crate::id::{Id, Timestamp};
@@ -200,7 +198,7 @@ pub struct Refund {
 }
 
 /// The kinds of object that lists are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// `acct_`.
     Account,

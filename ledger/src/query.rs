@@ -1,7 +1,6 @@
 //! How the books are read.
 
 mod answer;
-mod pages;
 
 pub use answer::answer;
 

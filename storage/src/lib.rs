@@ -6,7 +6,6 @@
 pub mod disk;
 #[allow(clippy::todo)]
 pub mod log;
-#[allow(clippy::todo)]
 pub mod replica;
 
 mod position;

@@ -29,10 +29,8 @@ pub enum OpenStoreError {
     #[error("{0} is in use by another process")]
     Locked(PathBuf),
     /// A later version of the program wrote it.
-    #[error("{path} has format {found}, this program knows up to {known}")]
+    #[error("the ledger store has format {found}, this program knows up to {known}")]
     Format {
-        /// The folder.
-        path: PathBuf,
         /// What it holds.
         found: u32,
         /// What is understood.
@@ -62,6 +60,9 @@ pub enum OpenReplicaError {
 /// Why unwritten changes did not reach the store. They are kept, and the next call tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum PersistError {
+    /// There is too little room on the disk. Reads go on, and so does this once there is room.
+    #[error("too little room on the disk to write {0} bytes of the ledger")]
+    DiskFull(usize),
     /// The store could not be written.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -1,62 +1,64 @@
 //! The ledger of one group on this node: state in memory, written behind into sled.
 //!
 //! Memory is the state, the log is the durability. [`Replica::apply`] works in memory;
-//! [`Replica::persist`] writes what is unwritten about once a second, in one batch;
+//! [`Replica::persist`] writes what is unwritten about once a second;
 //! [`Replica::checkpoint`] makes that survive a power cut, and only then may the log be purged.
 //! A restart loads what was persisted and applies the log from there.
+//!
+//! ```text
+//! apply -> State + front overlay --persist--> frozen overlay --one batch--> the group's tree
+//! query -> front, then frozen, then tree, then the journal record that an identifier names
+//! ```
+//!
+//! Read on in `key` (what the tree holds), `view` (how it is read), `persist`, `snapshot`.
 
+mod backend;
+mod chunk;
+mod core;
 mod error;
+mod frame;
+mod install;
+mod journal;
+mod key;
+mod limits;
+mod load;
+mod numbers;
+mod object;
+mod overlay;
+mod persist;
+mod scrub;
+mod snapshot;
+mod store;
+pub mod verify;
+mod view;
+
+#[cfg(test)]
+mod tests;
 
 pub use crate::position::LogPosition;
 pub use error::{
     BackendError, InstallError, OpenReplicaError, OpenStoreError, PersistError, SnapshotError,
 };
+pub use install::{Installed, SnapshotWriter};
+pub use scrub::ScrubReport;
+pub use snapshot::SnapshotReader;
+pub use store::{Store, StoreOptions};
 
+use self::core::Shared;
+use self::load::Membership;
 use bytes::Bytes;
+use florin_ledger::apply::apply_batch;
 use florin_ledger::directory::Item;
 use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, LedgerId, Timestamp};
-use florin_ledger::query::{Answer, Query};
-use std::path::Path;
+use florin_ledger::query::{Answer, Query, answer};
 use std::sync::Arc;
-
-/// How a node keeps its store.
-#[derive(Clone)]
-pub struct StoreOptions {
-    /// Bytes of sled's page cache for the whole node.
-    pub cache_bytes: u64,
-    /// Called when a read within apply fails: it must not return in production, because a
-    /// replica that guesses diverges. What it does return from is followed by a panic.
-    pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
-}
-
-/// Everything a node keeps on disk of its ledgers: one sled database, or memory. Clones share it.
-#[derive(Clone)]
-pub struct Store;
-
-impl Store {
-    /// Opens the store in `dir` (`<data>/store`), made if it is not there. A damaged one is
-    /// renamed to `store.damaged-<n>` beside it, and the notices say so: every group then starts
-    /// empty and is filled again from its peers.
-    pub fn open(dir: &Path, options: StoreOptions) -> Result<(Store, Vec<String>), OpenStoreError> {
-        let _ = (dir, options);
-        todo!()
-    }
-
-    /// A store in memory that behaves like one on disk, for simulation and tests.
-    pub fn in_memory() -> Store {
-        todo!()
-    }
-
-    /// The groups that have something here.
-    pub fn groups(&self) -> Vec<GroupId> {
-        todo!()
-    }
-}
 
 /// The ledger of one group. Clones share it.
 #[derive(Clone)]
-pub struct Replica;
+pub struct Replica {
+    shared: Arc<Shared>,
+}
 
 /// Where a replica stands, to be compared with others that have applied as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,85 +71,22 @@ pub struct StateHash {
     pub chain: [u8; 32],
 }
 
-/// What a scrub read and found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ScrubReport {
-    /// Journal records whose chain was followed.
-    pub records: u64,
-    /// Accounts compared with their newest entry.
-    pub accounts: u64,
-    /// Entries read.
-    pub entries: u64,
-    /// Bytes read.
-    pub bytes: u64,
-    /// What is wrong, for people; empty if nothing is.
-    pub problems: Vec<String>,
-}
-
-/// What an installed snapshot stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Installed {
-    /// The last log entry in it.
-    pub position: LogPosition,
-    /// Consensus' membership as of then, and where it was set.
-    pub membership: Option<(Option<LogPosition>, Bytes)>,
-}
-
-/// A snapshot being read: an iterator of chunks of at most 1 MiB, a header first and a hash last.
-/// Until the mutable part is read, nothing is persisted; dropping it lifts that.
-pub struct SnapshotReader;
-
-impl SnapshotReader {
-    /// The last log entry in it.
-    pub fn position(&self) -> LogPosition {
-        todo!()
-    }
-
-    /// Consensus' membership as of then, and where it was set.
-    pub fn membership(&self) -> Option<(Option<LogPosition>, Bytes)> {
-        todo!()
-    }
-}
-
-impl Iterator for SnapshotReader {
-    type Item = Result<Bytes, SnapshotError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        todo!()
-    }
-}
-
-/// A snapshot being installed. Dropping it before [`SnapshotWriter::finish`] leaves all as it was.
-pub struct SnapshotWriter;
-
-impl SnapshotWriter {
-    /// Takes the next chunk, in order.
-    pub fn chunk(&mut self, chunk: Bytes) -> Result<(), InstallError> {
-        let _ = chunk;
-        todo!()
-    }
-
-    /// Checks the whole and switches to it, on disk (durably) and in memory.
-    pub fn finish(self) -> Result<Installed, InstallError> {
-        todo!()
-    }
-}
-
 impl Replica {
-    /// Loads the group's ledger from the store; an empty one if there is none.
+    /// Loads the group's ledger from the store; an empty one if there is none. One that is damaged
+    /// is set aside within the store, and an empty one takes its place: see [`Replica::notices`].
     pub fn open(store: &Store, group: GroupId) -> Result<Replica, OpenReplicaError> {
-        let _ = (store, group);
-        todo!()
+        let shared = Arc::new(Shared::open(store, group)?);
+        Ok(Replica { shared })
     }
 
-    /// What people should know of the opening: a damaged ledger that was set aside.
+    /// What people should know of the opening: that a damaged ledger was set aside.
     pub fn notices(&self) -> Vec<String> {
-        todo!()
+        self.shared.notices.clone()
     }
 
     /// The group.
     pub fn group(&self) -> GroupId {
-        todo!()
+        self.shared.group
     }
 
     /// Nothing was ever applied here: it is new, or its store was lost and must be refilled.
@@ -157,97 +96,111 @@ impl Replica {
 
     /// The last log entry applied in memory.
     pub fn applied(&self) -> Option<LogPosition> {
-        todo!()
+        self.shared.core.read().applied
     }
 
     /// The last log entry whose effects the store holds; a restart goes on from there.
     pub fn persisted(&self) -> Option<LogPosition> {
-        todo!()
+        self.shared.core.read().persisted
     }
 
     /// Consensus' membership as last applied, and the entry that set it.
     pub fn membership(&self) -> Option<(Option<LogPosition>, Bytes)> {
-        todo!()
+        let core = self.shared.core.read();
+        let membership = core.membership.as_ref()?;
+        Some((membership.at, Bytes::copy_from_slice(&membership.bytes)))
     }
 
-    /// Applies one batch, one decision per envelope. Entries come in order, each once.
+    /// Applies one batch, one decision per envelope. Entries come in order, each once: a position
+    /// that is not after the last one is a broken invariant of consensus, and panics.
     pub fn apply(&self, at: LogPosition, batch: &Bytes) -> Vec<Decision> {
-        let _ = (at, batch);
-        todo!()
+        let mut core = self.shared.core.write();
+        core.advance(at);
+        let (state, mut writer) = core.parts(&self.shared);
+        apply_batch(state, &mut writer, batch).decisions
     }
 
     /// Applies an entry without effect.
     pub fn apply_blank(&self, at: LogPosition) {
-        let _ = at;
-        todo!()
+        self.shared.core.write().advance(at);
     }
 
     /// Applies a change of membership.
     pub fn apply_membership(&self, at: LogPosition, membership: Bytes) {
-        let _ = (at, membership);
-        todo!()
+        let mut core = self.shared.core.write();
+        core.advance(at);
+        core.membership = Some(Membership {
+            at: Some(at),
+            bytes: membership.to_vec(),
+        });
     }
 
     /// Answers a question from what is applied here.
     pub fn query(&self, ledger: LedgerId, query: &Query) -> Answer {
-        let _ = (ledger, query);
-        todo!()
+        let core = self.shared.core.read();
+        answer(&core.state, &core.view(&self.shared), ledger, query)
     }
 
     /// The directory's version, and the items that changed after `version`.
     pub fn directory_since(&self, version: u64) -> (u64, Vec<Item>) {
-        let _ = version;
-        todo!()
+        let core = self.shared.core.read();
+        let directory = core.state.directory();
+        (directory.version, directory.since(version))
     }
 
     /// The group's time: that of the last batch.
     pub fn time(&self) -> Timestamp {
-        todo!()
+        self.shared.core.read().state.time()
     }
 
     /// When the next pending transfer expires; a tick is due from then on.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        todo!()
+        self.shared.core.read().state.next_expiry()
     }
 
     /// About how much memory the unwritten changes take.
     pub fn unwritten_bytes(&self) -> usize {
-        todo!()
+        let core = self.shared.core.read();
+        let frozen = core.frozen.as_ref().map_or(0, |it| it.overlay.bytes);
+        core.front.bytes + frozen
     }
 
     /// Writes everything unwritten into the store, if all that is applied is durable in the local
     /// log (`durable_index`); otherwise, and while a snapshot needs the store to stand still,
     /// does nothing. Blocking; apply and queries go on meanwhile.
     pub fn persist(&self, durable_index: u64) -> Result<(), PersistError> {
-        let _ = durable_index;
-        todo!()
+        persist::persist(&self.shared, durable_index)
     }
 
     /// Persists, and makes what is persisted survive a power cut. Answers up to where the log
     /// may be purged. Blocking.
     pub fn checkpoint(&self, durable_index: u64) -> Result<Option<LogPosition>, PersistError> {
-        let _ = durable_index;
-        todo!()
+        persist::checkpoint(&self.shared, durable_index)
     }
 
     /// A snapshot of what is persisted (call [`Replica::persist`] first for a fresh one).
     pub fn snapshot(&self) -> Result<SnapshotReader, SnapshotError> {
-        todo!()
+        SnapshotReader::open(&self.shared)
     }
 
     /// Receives a snapshot in place of everything the group has here.
     pub fn install(&self) -> Result<SnapshotWriter, InstallError> {
-        todo!()
+        SnapshotWriter::open(&self.shared)
     }
 
-    /// Where this replica stands.
+    /// Where this replica stands. Reads the whole state: for checks, not for every payment.
     pub fn state_hash(&self) -> StateHash {
-        todo!()
+        let core = self.shared.core.read();
+        StateHash {
+            applied: core.applied,
+            hash: core.state.hash(),
+            chain: core.state.chain(),
+        }
     }
 
-    /// Reads everything again and checks it: the journal's chain, each account against its
-    /// newest entry. Payments go on meanwhile.
+    /// Reads everything that is persisted again and checks it: the journal's hashes and chain,
+    /// each account against its newest entry. Payments go on meanwhile.
     pub fn scrub(&self) -> ScrubReport {
-        todo!()
+        scrub::scrub(&self.shared)
     }
 }

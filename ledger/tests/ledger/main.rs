@@ -1,4 +1,0 @@
-//! The rules, seen from outside.
-
-mod smoke;
-mod support;

@@ -1,0 +1,36 @@
+//! The limits of the ledger store, in one place.
+
+/// Of the keys and values below; a store of a later format is refused.
+pub(crate) const FORMAT: u32 = 1;
+
+/// Journal records longer than this are cut into pieces. sled keeps up to 19 pairs in a page
+/// while it splits it, and a page of 128 KiB or more would become a file of its own.
+pub(crate) const PIECE_BYTES: usize = 6 * 1024;
+
+/// A chunk of entries or of a list is closed once its bytes pass this.
+pub(crate) const CHUNK_BYTES: usize = 4 * 1024;
+
+/// Journal pieces are put in turn, this many bytes between two looks at the rest.
+pub(crate) const LOAD_BATCH_BYTES: usize = 512 * 1024;
+
+/// Snapshot chunks, the frame included.
+pub(crate) const SNAPSHOT_CHUNK_BYTES: usize = 1024 * 1024;
+
+/// While a snapshot's mutable part is read, nothing is persisted; with this much unwritten the
+/// snapshot is given up rather than memory.
+pub(crate) const PAUSED_UNWRITTEN_BYTES: usize = 256 * 1024 * 1024;
+
+/// Decoded journal records kept at hand: lists and bulk batches read the same record often.
+pub(crate) const CACHED_RECORDS: usize = 16;
+
+/// Page cache of a node's store unless told.
+pub(crate) const CACHE_BYTES: u64 = 128 * 1024 * 1024;
+
+/// Nothing is persisted with less room than this: sled does not recover from a full disk
+/// without being opened again. The log stops taking new work earlier.
+pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
+
+const PAGE_PAIRS: usize = 19;
+const SLED_BLOB_BYTES: usize = 512 * 1024 / 4 - 64;
+const _: () = assert!(PAGE_PAIRS * (PIECE_BYTES + 64) < SLED_BLOB_BYTES);
+const _: () = assert!(CHUNK_BYTES <= PIECE_BYTES && PIECE_BYTES < SNAPSHOT_CHUNK_BYTES / 2);

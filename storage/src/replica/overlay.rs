@@ -1,0 +1,173 @@
+//! Changes that are applied but not written yet.
+
+use super::key::Key;
+use bytes::Bytes;
+use florin_ledger::directory::Item;
+use florin_ledger::id::{Id, LedgerId, Timestamp};
+use florin_ledger::object::{Account, Entry, Kind, Payment, Refund, Transfer};
+use florin_ledger::state::{Expiry, LedgerMeta};
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// A map whose keys are identifiers: their bits are given out by the group itself, so a plain
+/// multiplication spreads them well enough, at a fraction of the default hasher's cost.
+pub(super) type ById<K, V> = HashMap<K, V, BuildHasherDefault<IdHasher>>;
+
+/// An object that lists are made of, accounts apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Object {
+    Transfer(Transfer),
+    Payment(Payment),
+    Refund(Refund),
+}
+
+/// Everything that one persist writes.
+#[derive(Default)]
+pub(super) struct Overlay {
+    pub(super) accounts: ById<(LedgerId, Id), Account>,
+    pub(super) ledgers: ById<LedgerId, LedgerMeta>,
+    /// Objects that are no longer what their creation says.
+    pub(super) objects: ById<(LedgerId, Kind, Id), Object>,
+    /// Objects of the batch that is being applied; its record takes over from them.
+    pub(super) fresh: ById<(LedgerId, Kind, Id), Object>,
+    /// By encoded key.
+    pub(super) references: ById<Vec<u8>, Id>,
+    pub(super) entries: ById<(LedgerId, Id), Vec<Entry>>,
+    pub(super) lists: ById<(LedgerId, Kind), Vec<Id>>,
+    pub(super) journal: BTreeMap<Timestamp, Bytes>,
+    /// What waits, and what no longer does.
+    pub(super) expiries: ById<(LedgerId, Id), Option<Expiry>>,
+    /// By encoded key.
+    pub(super) directory: BTreeMap<Vec<u8>, Item>,
+    /// About how much memory all of it takes.
+    pub(super) bytes: usize,
+}
+
+impl Overlay {
+    pub(super) fn put_account(&mut self, ledger: LedgerId, account: &Account) {
+        // All but the totals stands from the opening on, so that a busy account is copied once.
+        if let Some(known) = self.accounts.get_mut(&(ledger, account.id)) {
+            known.totals = account.totals;
+            known.sequence = account.sequence;
+            return;
+        }
+        self.bytes += 320 + 64 * account.metadata.len();
+        self.accounts.insert((ledger, account.id), account.clone());
+    }
+
+    pub(super) fn put_ledger(&mut self, ledger: LedgerId, meta: &LedgerMeta) {
+        let known = self.ledgers.entry(ledger).or_default();
+        known.sequence = meta.sequence;
+        if known.merchants != meta.merchants {
+            known.merchants.clone_from(&meta.merchants);
+        }
+    }
+
+    pub(super) fn put_object(
+        &mut self,
+        ledger: LedgerId,
+        kind: Kind,
+        id: Id,
+        object: Object,
+        derivable: bool,
+    ) {
+        let key = (ledger, kind, id);
+        if derivable {
+            self.fresh.insert(key, object);
+            return;
+        }
+        self.fresh.remove(&key);
+        if self.objects.insert(key, object).is_none() {
+            self.bytes += 512;
+        }
+    }
+
+    pub(super) fn put_reference(&mut self, ledger: LedgerId, kind: Kind, text: &str, id: Id) {
+        self.bytes += 96;
+        self.references
+            .insert(Key::of_reference(ledger, kind, text).encode(), id);
+    }
+
+    pub(super) fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry) {
+        self.bytes += size_of::<Entry>();
+        let entries = self.entries.entry((ledger, account)).or_default();
+        if let Some(last) = entries.last() {
+            assert!(last.sequence + 1 == entry.sequence, "gapless: entries");
+        }
+        entries.push(entry);
+    }
+
+    pub(super) fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id) {
+        self.bytes += size_of::<Id>();
+        let ids = self.lists.entry((ledger, kind)).or_default();
+        if let Some(last) = ids.last() {
+            assert!(*last < id, "lists grow");
+        }
+        ids.push(id);
+    }
+
+    pub(super) fn put_expiry(&mut self, expiry: &Expiry, waits: bool) {
+        self.bytes += 160;
+        let key = (expiry.ledger, expiry.transfer);
+        self.expiries.insert(key, waits.then_some(*expiry));
+    }
+
+    pub(super) fn put_directory(&mut self, item: Item) {
+        self.bytes += 512;
+        self.directory.insert(Key::of_item(&item).encode(), item);
+    }
+
+    pub(super) fn put_record(&mut self, time: Timestamp, record: Vec<u8>) {
+        self.bytes += 64 + record.len();
+        let known = self.journal.insert(time, Bytes::from(record));
+        assert!(known.is_none(), "time: a batch of that time is applied");
+        self.fresh.clear();
+    }
+
+    pub(super) fn object(&self, ledger: LedgerId, kind: Kind, id: Id) -> Option<&Object> {
+        let key = (ledger, kind, id);
+        // What is being applied is newer than what was applied before it.
+        self.fresh.get(&key).or_else(|| self.objects.get(&key))
+    }
+}
+
+/// Multiplies and rotates what it is given.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 29
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(part) {
+                *to = *from;
+            }
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u8(&mut self, byte: u8) {
+        self.write_u64(u64::from(byte));
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.write_u64(number as u64);
+        self.write_u64((number >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.write_u64(word as u64);
+    }
+
+    fn write_isize(&mut self, word: isize) {
+        self.write_u64(word as u64);
+    }
+}

@@ -1,0 +1,208 @@
+//! Reading a snapshot: everything that is persisted, as of one moment, in chunks.
+//!
+//! sled has no snapshots of its own. What may change is therefore read while nothing is
+//! persisted: apply goes on in memory meanwhile, and unwritten changes add up. What is only ever
+//! added is read afterwards, leaving out what is of a later time.
+
+use super::backend::Tree;
+use super::chunk::{decode_ids, first_time};
+use super::core::Shared;
+use super::error::{BackendError, SnapshotError};
+use super::frame::{self, PAIR_OVERHEAD, SnapshotHeader};
+use super::key::{Key, tag};
+use super::limits::{FORMAT, SNAPSHOT_CHUNK_BYTES};
+use super::load::{Header, read_header};
+use super::object::{decode_id, encode};
+use crate::position::LogPosition;
+use bytes::Bytes;
+use florin_ledger::id::Timestamp;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// A snapshot being read: an iterator of chunks of at most 1 MiB, a header first and a hash last.
+/// Until the mutable part is read, nothing is persisted; dropping it lifts that.
+pub struct SnapshotReader {
+    shared: Arc<Shared>,
+    tree: Arc<dyn Tree>,
+    header: Header,
+    generation: u32,
+    /// The pause that holds the tree still; none once the mutable part is read.
+    pause: Option<u64>,
+    next: Next,
+    hasher: blake3::Hasher,
+}
+
+/// What comes next.
+enum Next {
+    Header,
+    /// Pairs from this key on.
+    Pairs(Vec<u8>),
+    End,
+    Nothing,
+}
+
+impl SnapshotReader {
+    pub(super) fn open(shared: &Arc<Shared>) -> Result<SnapshotReader, SnapshotError> {
+        let mut persister = shared.persister.lock();
+        if persister.paused.is_some() {
+            return Err(SnapshotError::Busy);
+        }
+        let tree = shared.core.read().tree.clone();
+        let header = read_header(&*tree)?.ok_or(SnapshotError::Empty)?;
+        persister.snapshots += 1;
+        persister.paused = Some(persister.snapshots);
+        Ok(SnapshotReader {
+            shared: shared.clone(),
+            tree,
+            header,
+            generation: persister.generation,
+            pause: persister.paused,
+            next: Next::Header,
+            hasher: blake3::Hasher::new(),
+        })
+    }
+
+    /// The last log entry in it.
+    pub fn position(&self) -> LogPosition {
+        self.header.applied
+    }
+
+    /// Consensus' membership as of then, and where it was set.
+    pub fn membership(&self) -> Option<(Option<LogPosition>, Bytes)> {
+        self.header.membership()
+    }
+
+    fn chunk(&mut self) -> Result<Option<Bytes>, SnapshotError> {
+        let chunk = match &self.next {
+            Next::Nothing => return Ok(None),
+            Next::Header => self.header_chunk()?,
+            Next::Pairs(from) => {
+                let from = from.clone();
+                self.pairs_chunk(&from)?
+            }
+            Next::End => {
+                self.next = Next::Nothing;
+                return Ok(Some(frame::end(&self.hasher)));
+            }
+        };
+        self.hasher.update(&chunk);
+        Ok(Some(chunk.into()))
+    }
+
+    fn header_chunk(&mut self) -> Result<Vec<u8>, SnapshotError> {
+        let mut chunk = vec![frame::HEADER];
+        let header = SnapshotHeader {
+            format: FORMAT,
+            header: self.header.clone(),
+        };
+        chunk.extend(encode(&header)?);
+        // The tree's own header key is the first of all; pairs begin right after it.
+        self.next = Next::Pairs(vec![tag::HEADER + 1]);
+        Ok(chunk)
+    }
+
+    fn pairs_chunk(&mut self, from: &[u8]) -> Result<Vec<u8>, SnapshotError> {
+        let mut chunk = vec![frame::PAIRS];
+        let mut next = None;
+        let mut failed = None;
+        let upto = self.header.meta.time;
+        // A chunk of mutable pairs holds no others, so that the pause ends with the last of them.
+        let to = match self.pause {
+            Some(_) => vec![tag::FIRST_IMMUTABLE],
+            None => vec![0xff],
+        };
+        self.tree.visit(from, &to, false, &mut |key, value| {
+            match belongs(key, value, upto) {
+                Ok(false) => return ControlFlow::Continue(()),
+                Ok(true) => {}
+                Err(error) => {
+                    failed = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            if chunk.len() + PAIR_OVERHEAD + key.len() + value.len() > SNAPSHOT_CHUNK_BYTES {
+                next = Some(key.to_vec());
+                return ControlFlow::Break(());
+            }
+            frame::put_pair(&mut chunk, key, value);
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.check_not_overtaken()?;
+        self.next = match next {
+            Some(key) => Next::Pairs(key),
+            None if self.pause.is_some() => {
+                self.resume();
+                Next::Pairs(vec![tag::FIRST_IMMUTABLE])
+            }
+            None => Next::End,
+        };
+        Ok(chunk)
+    }
+
+    /// What was read is of one moment only if nothing was persisted or installed meanwhile.
+    fn check_not_overtaken(&self) -> Result<(), SnapshotError> {
+        let persister = self.shared.persister.lock();
+        let paused = self.pause.is_none() || persister.paused == self.pause;
+        if paused && persister.generation == self.generation {
+            Ok(())
+        } else {
+            Err(SnapshotError::Overtaken)
+        }
+    }
+
+    fn resume(&mut self) {
+        let mut persister = self.shared.persister.lock();
+        if self.pause.is_some() && persister.paused == self.pause {
+            persister.paused = None;
+        }
+        self.pause = None;
+    }
+}
+
+impl Iterator for SnapshotReader {
+    type Item = Result<Bytes, SnapshotError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let chunk = self.chunk();
+        if chunk.is_err() {
+            self.next = Next::Nothing;
+            self.resume();
+        }
+        chunk.transpose()
+    }
+}
+
+impl Drop for SnapshotReader {
+    fn drop(&mut self) {
+        self.resume();
+    }
+}
+
+/// Whether a pair is part of a tree as of that time. Mutable pairs are: they were read in a pause.
+fn belongs(key: &[u8], value: &[u8], upto: Timestamp) -> Result<bool, BackendError> {
+    if key.first().is_none_or(|sort| *sort < tag::FIRST_IMMUTABLE) {
+        return Ok(true);
+    }
+    let time = match Key::decode(key)? {
+        Key::Reference(_) => decode_id(value)?.position().time,
+        Key::Entries(_, _, first) => first_time(first, value)?,
+        Key::List(_, _, first) => first.position().time,
+        Key::Journal(time, _) => time,
+        _ => return Ok(true),
+    };
+    Ok(time <= upto)
+}
+
+/// Whether all of a chunk of pairs decodes; a snapshot's receiver asks before it writes it.
+pub(super) fn check_pair(key: &[u8], value: &[u8]) -> Result<(), BackendError> {
+    match Key::decode(key)? {
+        Key::Header => Err(BackendError::Damaged("a header among the pairs".to_owned())),
+        Key::Reference(_) => decode_id(value).map(drop),
+        Key::Entries(_, _, first) => first_time(first, value).map(drop),
+        Key::List(..) => decode_ids(value).map(drop),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,1 @@
+//! Checking the data folder of a stopped node.
