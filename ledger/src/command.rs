@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 mod codec;
 
-pub use codec::{BatchBuilder, BatchFull, BatchView, Malformed, decode_envelope, encode_envelope};
+pub(crate) use codec::write;
+pub use codec::{
+    BatchBuilder, BatchFull, BatchView, Envelopes, Malformed, decode_envelope, decode_head,
+    encode_envelope,
+};
 
 /// A command and what makes it happen once. This is what travels, is logged and is journalled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

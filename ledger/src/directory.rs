@@ -3,6 +3,8 @@
 //! Its rules are as pure and as replicated as the ledger's, so they live beside them and the
 //! directory group is a group like any other. Frontends keep a copy and follow its versions.
 
+mod rules;
+
 use crate::id::{GroupId, Id, Mode, NodeId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -179,21 +181,4 @@ pub enum DirectoryRefusal {
     NoGroup,
     /// The hash is taken.
     KeyTaken,
-}
-
-impl Directory {
-    /// Takes over an item that another copy of the directory sent.
-    pub fn put(&mut self, _item: Item) {
-        todo!()
-    }
-
-    /// The items that changed after that version, in order of change.
-    pub fn since(&self, _version: u64) -> Vec<Item> {
-        todo!()
-    }
-
-    /// The key with that hash and its partner.
-    pub fn key(&self, _hash: &[u8; 32]) -> Option<(&ApiKey, &Partner)> {
-        todo!()
-    }
 }

@@ -1,5 +1,6 @@
 //! What the ledger decided about a command.
 
+mod nesting;
 mod outcome;
 
 use crate::directory::DirectoryEffect;
@@ -116,7 +117,8 @@ pub enum Refusal {
     BatchRefused {
         /// Counted from 0.
         at: u16,
-        /// Why that one was refused.
+        /// Why that one was refused. Never a refused batch itself.
+        #[serde(deserialize_with = "nesting::not_nested")]
         why: Box<Refusal>,
     },
     /// This group does not hold that ledger, or the command is not for this group.

@@ -1,5 +1,7 @@
 //! What partners see: accounts, transfers, payments, refunds, entries.
 
+mod making;
+
 use crate::amount::{Amount, Currency};
 use crate::command::{AccountKind, CaptureMethod, Constraint, Metadata, Text};
 use crate::id::{Id, Timestamp};

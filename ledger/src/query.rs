@@ -1,6 +1,7 @@
 //! How the books are read.
 
 mod answer;
+mod pages;
 
 pub use answer::answer;
 

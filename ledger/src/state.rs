@@ -8,19 +8,32 @@
 
 use crate::amount::{Amount, Currency};
 use crate::command::Once;
-use crate::directory::{Directory, Item};
+use crate::directory::Directory;
 use crate::id::{GroupId, Id, LedgerId, Position, Timestamp};
-use crate::invariants::Violation;
-use crate::journal::Record;
+use crate::invariants::{self, Violation};
 use crate::limits;
 use crate::object::Account;
+use accounts::Accounts;
+use book::Books;
+use keys::{Horizon, Keys};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+pub(crate) mod accounts;
+pub(crate) mod book;
+mod hash;
+pub(crate) mod keys;
+mod restore;
 
 /// The state of one group.
 #[derive(Clone, Debug)]
 pub struct State {
-    meta: GroupMeta,
-    directory: Directory,
+    pub(crate) meta: GroupMeta,
+    pub(crate) directory: Directory,
+    pub(crate) books: Books,
+    pub(crate) accounts: Accounts,
+    pub(crate) keys: Keys,
+    pub(crate) expiries: BTreeSet<Expiry>,
 }
 
 /// What is the group's own rather than a ledger's or an account's. Small; stored with every write.
@@ -115,73 +128,40 @@ impl State {
     }
 
     /// An account of that ledger.
-    pub fn account(&self, _ledger: LedgerId, _id: Id) -> Option<&Account> {
-        todo!()
+    pub fn account(&self, ledger: LedgerId, id: Id) -> Option<&Account> {
+        let at = self.accounts.find(ledger, id)?;
+        Some(self.accounts.get(at))
     }
 
-    /// A ledger's sequence and merchant accounts, if anything ever happened in it.
-    pub fn ledger(&self, _ledger: LedgerId) -> Option<&LedgerMeta> {
-        todo!()
+    /// A ledger's sequence and merchant accounts, if anything was ever asked of it.
+    pub fn ledger(&self, ledger: LedgerId) -> Option<&LedgerMeta> {
+        let at = self.books.find(ledger)?;
+        Some(&self.books.get(at).meta)
     }
 
     /// When the next pending transfer expires: a [`crate::command::Command::Tick`] proposed from
     /// then on makes it so.
     pub fn next_expiry(&self) -> Option<Timestamp> {
-        todo!()
+        self.expiries.first().map(|expiry| expiry.at)
     }
 
     /// Where the command with this key was first decided, if that is remembered.
-    pub fn remembered(&self, _ledger: LedgerId, _once: &Once) -> Option<Position> {
-        todo!()
-    }
-
-    /// BLAKE3 over everything that replicas must agree on: time, chain, settings, accounts,
-    /// ledgers, waiting expiries, remembered keys, directory. Reads all of it: for checks, not for
-    /// every payment.
-    pub fn hash(&self) -> [u8; 32] {
-        todo!()
-    }
-
-    /// Begins to restore a state: see the module's page for the order.
-    pub fn restore(meta: GroupMeta) -> State {
-        State {
-            meta,
-            directory: Directory::default(),
-        }
-    }
-
-    /// Restores what [`crate::store::Store::put_ledger`] stored last.
-    pub fn restore_ledger(&mut self, _ledger: LedgerId, _meta: LedgerMeta) {
-        todo!()
-    }
-
-    /// Restores what [`crate::store::Store::put_account`] stored last.
-    pub fn restore_account(&mut self, _ledger: LedgerId, _account: Account) {
-        todo!()
-    }
-
-    /// Restores an expiry that was put and not removed.
-    pub fn restore_expiry(&mut self, _expiry: Expiry) {
-        todo!()
-    }
-
-    /// Restores an item of the directory.
-    pub fn restore_directory(&mut self, _item: Item) {
-        todo!()
-    }
-
-    /// The time of the oldest journal record whose keys are still remembered.
-    pub fn remembers_from(&self) -> Timestamp {
-        todo!()
-    }
-
-    /// Remembers the keys of a journal record again. Records come in order of time.
-    pub fn remember(&mut self, _record: &Record<'_>) {
-        todo!()
+    pub fn remembered(&self, ledger: LedgerId, once: &Once) -> Option<Position> {
+        let book = self.books.get(self.books.find(ledger)?);
+        let found = self.keys.get(book.scoped(once), self.horizon());
+        found.map(|(_, position)| position)
     }
 
     /// Whether everything holds that must: for a restored state, and for whoever doubts.
     pub fn check(&self) -> Result<(), Violation> {
-        todo!()
+        invariants::check(self)
+    }
+
+    /// What is over time by now.
+    pub(crate) fn horizon(&self) -> Horizon {
+        Horizon {
+            now: self.meta.time,
+            retention: self.meta.settings.key_retention,
+        }
     }
 }

@@ -1,0 +1,4 @@
+//! The rules, seen from outside.
+
+mod smoke;
+mod support;
