@@ -57,7 +57,10 @@ fn codec(criterion: &mut Criterion) {
     group.bench_function("walk a batch of 256 payments", |bench| {
         bench.iter(|| {
             let batch = BatchView::decode(black_box(&batch)).expect("it was built here");
-            batch.envelopes().map(|envelope| envelope.len()).sum::<usize>()
+            batch
+                .envelopes()
+                .map(|envelope| envelope.len())
+                .sum::<usize>()
         });
     });
     group.finish();

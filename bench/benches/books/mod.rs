@@ -4,8 +4,8 @@
 use florin_ledger::amount::{Amount, Currency};
 use florin_ledger::apply::apply_batch;
 use florin_ledger::command::{
-    AccountKind, BatchBuilder, CaptureMethod, Command, Constraint, Envelope, NewAccount, NewPayment, NewTransfer, Once,
-    encode_envelope,
+    AccountKind, BatchBuilder, CaptureMethod, Command, Constraint, Envelope, NewAccount,
+    NewPayment, NewTransfer, Once, encode_envelope,
 };
 use florin_ledger::directory::Item;
 use florin_ledger::effect::Effect;
@@ -61,7 +61,9 @@ impl Books {
 
     /// A batch of payments, partners in turn.
     pub(crate) fn payments(&self, count: usize) -> Vec<u8> {
-        let envelopes: Vec<Vec<u8>> = (0..count).map(|_| encode_envelope(&self.payment())).collect();
+        let envelopes: Vec<Vec<u8>> = (0..count)
+            .map(|_| encode_envelope(&self.payment()))
+            .collect();
         batch(self.tick(), &envelopes)
     }
 
@@ -82,7 +84,10 @@ impl Books {
             atomic: false,
             transfers: vec![transfer; count],
         };
-        batch(self.tick(), &[encode_envelope(&self.envelope(ledger, command))])
+        batch(
+            self.tick(),
+            &[encode_envelope(&self.envelope(ledger, command))],
+        )
     }
 
     /// A payment of the next partner, with a key of its own.
