@@ -24,6 +24,8 @@ pub const HEAD_BYTES: usize = 32 * 1024;
 pub const BODY_BYTES: usize = 1024 * 1024;
 /// Bytes of a batch's body.
 pub const BATCH_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes that are read and thrown away of a body that is too large, so that its answer is heard.
+pub const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// Transfers of a batch.
 pub const BATCH_TRANSFERS: usize = 8_190;
 /// Bytes of a command as it is submitted: a group takes 1 MiB at once, headers included.

@@ -1,4 +1,0 @@
-//! The write-ahead log, tested through its public face on simulated and real disks.
-
-mod basics;
-mod support;
