@@ -1,5 +1,7 @@
 //! Why a command or a question did not get its answer.
 
+use crate::attempt::GiveUp;
+use crate::limits::RETRY_AFTER;
 use florin_ledger::directory::DirectoryRefusal;
 use florin_ledger::id::GroupId;
 use std::time::Duration;
@@ -63,6 +65,62 @@ pub enum ReadError {
     /// A node refused the request as malformed or misplaced; a defect, not a matter of retrying.
     #[error("a node refused the request: {0}")]
     Rejected(String),
+}
+
+/// Why a ledger has no group that could be asked.
+pub(crate) enum Unplaced {
+    NotReady,
+    PartnerUnknown,
+}
+
+impl From<Unplaced> for SubmitError {
+    fn from(why: Unplaced) -> SubmitError {
+        match why {
+            Unplaced::NotReady => SubmitError::NotReady,
+            Unplaced::PartnerUnknown => SubmitError::PartnerUnknown,
+        }
+    }
+}
+
+impl From<Unplaced> for ReadError {
+    fn from(why: Unplaced) -> ReadError {
+        match why {
+            Unplaced::NotReady => ReadError::NotReady,
+            Unplaced::PartnerUnknown => ReadError::PartnerUnknown,
+        }
+    }
+}
+
+impl From<GiveUp> for SubmitError {
+    fn from(why: GiveUp) -> SubmitError {
+        match why {
+            GiveUp::Busy => SubmitError::Busy {
+                retry_after: RETRY_AFTER,
+            },
+            GiveUp::DiskFull => SubmitError::DiskFull,
+            GiveUp::TooLarge => SubmitError::TooLarge,
+            // Commands ask for no freshness.
+            GiveUp::NoLeader | GiveUp::NotFresh => SubmitError::NoLeader,
+            GiveUp::Rejected(why) => SubmitError::Rejected(why),
+            GiveUp::Unknown => SubmitError::OutcomeUnknown,
+        }
+    }
+}
+
+impl From<GiveUp> for ReadError {
+    fn from(why: GiveUp) -> ReadError {
+        match why {
+            GiveUp::Busy => ReadError::Busy {
+                retry_after: RETRY_AFTER,
+            },
+            GiveUp::NotFresh => ReadError::NotFreshYet,
+            // Of these, a question only meets the first: it has no effect and takes no room.
+            GiveUp::NoLeader | GiveUp::Unknown | GiveUp::DiskFull | GiveUp::TooLarge => {
+                ReadError::NoLeader
+            }
+            GiveUp::Rejected(why) => ReadError::Rejected(why),
+        }
+    }
 }
 
 /// Why the directory did not change.

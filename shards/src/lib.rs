@@ -1,20 +1,28 @@
 //! Whose money lives where: the directory, and the way of a command to the leader of its group.
 //!
-//! On a node, the [`gateway`] is the gRPC service that frontends talk to, and a follower tells raft
+//! On a node, [`Gateway`] is the gRPC service that frontends talk to, and [`follow()`] tells raft
 //! where leaders should be. On a frontend, [`Router`] holds a copy of the directory and one
-//! multiplexed stream to each node. [`form`] makes a cluster out of running nodes.
+//! multiplexed stream to each node. [`form()`] makes a cluster out of running nodes.
 
+mod attempt;
 pub mod connector;
 pub mod error;
+pub mod follow;
 pub mod form;
 pub mod gateway;
+mod items;
+mod leaders;
 pub mod limits;
+mod link;
 pub mod router;
+mod session;
 pub mod status;
+mod wire;
 
 pub use connector::{Connection, Connector};
 pub use error::{DirectoryError, ReadError, SubmitError};
+pub use follow::{FollowOptions, follow};
 pub use form::{FormError, FormOptions, Formed, form};
-pub use gateway::GatewayOptions;
+pub use gateway::{Gateway, GatewayOptions};
 pub use router::{Consistency, Read, Router, RouterOptions, Submitted};
 pub use status::{GroupStatus, NodeStatus, Role};

@@ -1,36 +1,6 @@
-//! Forming a cluster from running nodes: idempotent, resumable, told by name what is wrong.
+//! Why no cluster was formed: which node, and what about it.
 
-use crate::connector::Connector;
-use florin_ledger::directory::{Group, Node};
 use std::time::Duration;
-
-/// What to form.
-#[derive(Clone, Debug)]
-pub struct FormOptions {
-    /// The cluster's name; every node must be configured for it.
-    pub cluster: String,
-    /// `host:port` of every node.
-    pub nodes: Vec<String>,
-    /// How many groups hold ledgers, beside the directory group.
-    pub groups: u32,
-    /// Replicas of each group: 1, 3 or 5, and no more than there are nodes.
-    pub replicas: usize,
-    /// How connections are opened: with an operator's certificate.
-    pub connector: Connector,
-    /// When to give up.
-    pub timeout: Duration,
-}
-
-/// A cluster that stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Formed {
-    /// By number.
-    pub nodes: Vec<Node>,
-    /// By number, the directory group first.
-    pub groups: Vec<Group>,
-    /// It stood already; nothing was changed.
-    pub already: bool,
-}
 
 /// Why no cluster was formed; what was done stays, and forming again goes on from there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,12 +52,10 @@ pub enum FormError {
         /// Why.
         reason: String,
     },
+    /// The groups stand, but the directory did not take what was written.
+    #[error("the directory could not be written: {0}")]
+    Directory(String),
     /// It took too long.
-    #[error("gave up after {0:?}: {1}")]
+    #[error("gave up after {0:?} while {1}")]
     TimedOut(Duration, String),
-}
-
-/// Forms the cluster, or finishes forming it, or finds that it stands.
-pub async fn form(_options: FormOptions) -> Result<Formed, FormError> {
-    todo!()
 }

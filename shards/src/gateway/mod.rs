@@ -1,0 +1,235 @@
+//! The node's side: the service that frontends and operators talk to.
+
+mod exchange;
+mod status;
+mod watch;
+
+use crate::limits::MESSAGE_BYTES;
+use crate::wire::proto::gateway_server::{Gateway as Service, GatewayServer};
+use crate::wire::proto::{
+    CreateGroupReply, CreateGroupRequest, DirectoryReply, DirectoryRequest, HelloReply,
+    HelloRequest, LeadersReply, LeadersRequest, Requests, StatusReply, StatusRequest,
+    TransferLeaderReply, TransferLeaderRequest,
+};
+use florin_ledger::id::{GroupId, NodeId};
+use florin_raft::{CreateGroupError, Host, Member, PeerRoles};
+use std::sync::Arc;
+use tokio::sync::watch::Sender;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// What the gateway tells of its node.
+#[derive(Clone, Debug)]
+pub struct GatewayOptions {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The node as its groups know it.
+    pub member: Member,
+    /// For people.
+    pub name: String,
+    /// Version of the software.
+    pub version: String,
+    /// Refuse connections that carry no [`PeerRoles`]: with TLS, always true.
+    pub require_peer_roles: bool,
+}
+
+/// The gateway of a node. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Host,
+    options: GatewayOptions,
+    /// Set once, when the node stops.
+    closing: Sender<bool>,
+}
+
+impl Gateway {
+    /// For the groups of this host.
+    pub fn new(host: Host, options: GatewayOptions) -> Gateway {
+        Gateway {
+            inner: Arc::new(Inner {
+                host,
+                options,
+                closing: Sender::new(false),
+            }),
+        }
+    }
+
+    /// The gRPC service, to be mounted on the node's server.
+    pub fn service(&self) -> GatewayService {
+        GatewayServer::new(self.clone())
+            .max_decoding_message_size(MESSAGE_BYTES)
+            .max_encoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// Takes no more requests and ends every stream once what it has taken is answered, so that
+    /// the server can stop gracefully.
+    pub fn close(&self) {
+        self.inner.closing.send_replace(true);
+    }
+
+    fn may<T>(
+        &self,
+        request: &Request<T>,
+        what: &str,
+        allowed: impl Fn(&PeerRoles) -> bool,
+    ) -> Result<(), Status> {
+        match request.extensions().get::<PeerRoles>() {
+            Some(roles) if allowed(roles) => Ok(()),
+            Some(roles) => Err(Status::permission_denied(format!(
+                "a certificate for {} may not {what}",
+                roles.names.join(", ")
+            ))),
+            None if self.inner.options.require_peer_roles => Err(Status::unauthenticated(format!(
+                "without a certificate nobody may {what}"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    fn may_use<T>(&self, request: &Request<T>) -> Result<(), Status> {
+        self.may(request, "use the gateway", |roles| {
+            roles.frontend || roles.operator || roles.node.is_some()
+        })
+    }
+}
+
+/// The gateway as a gRPC service.
+pub type GatewayService = GatewayServer<Gateway>;
+
+#[tonic::async_trait]
+impl Service for Gateway {
+    type ExchangeStream = exchange::ReplyFrames;
+    type DirectoryStream = ReceiverStream<Result<DirectoryReply, Status>>;
+    type LeadersStream = ReceiverStream<Result<LeadersReply, Status>>;
+
+    async fn hello(&self, request: Request<HelloRequest>) -> Result<Response<HelloReply>, Status> {
+        self.may_use(&request)?;
+        let options = &self.inner.options;
+        Ok(Response::new(HelloReply {
+            node: options.member.node.0,
+            cluster: options.cluster.clone(),
+            incarnation: options.member.incarnation,
+            region: options.member.region.clone(),
+            name: options.name.clone(),
+            address: options.member.address.clone(),
+            version: options.version.clone(),
+            groups: self
+                .inner
+                .host
+                .groups()
+                .into_iter()
+                .map(|group| group.0)
+                .collect(),
+        }))
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Streaming<Requests>>,
+    ) -> Result<Response<Self::ExchangeStream>, Status> {
+        self.may_use(&request)?;
+        Ok(Response::new(exchange::start(
+            self.inner.clone(),
+            request.into_inner(),
+        )))
+    }
+
+    async fn directory(
+        &self,
+        request: Request<DirectoryRequest>,
+    ) -> Result<Response<Self::DirectoryStream>, Status> {
+        self.may_use(&request)?;
+        Ok(Response::new(watch::directory(
+            &self.inner,
+            request.into_inner().since,
+        )?))
+    }
+
+    async fn leaders(
+        &self,
+        request: Request<LeadersRequest>,
+    ) -> Result<Response<Self::LeadersStream>, Status> {
+        self.may_use(&request)?;
+        Ok(Response::new(watch::leaders(self.inner.clone())))
+    }
+
+    async fn status(
+        &self,
+        request: Request<StatusRequest>,
+    ) -> Result<Response<StatusReply>, Status> {
+        self.may_use(&request)?;
+        status::status(&self.inner, request.into_inner().hashes)
+            .await
+            .map(Response::new)
+    }
+
+    async fn create_group(
+        &self,
+        request: Request<CreateGroupRequest>,
+    ) -> Result<Response<CreateGroupReply>, Status> {
+        self.may(&request, "create groups", |roles| roles.operator)?;
+        let CreateGroupRequest {
+            cluster,
+            group,
+            members,
+            initialize,
+        } = request.into_inner();
+        let Inner { host, options, .. } = &*self.inner;
+        if cluster != options.cluster {
+            return Err(Status::failed_precondition(format!(
+                "this node belongs to cluster `{}`",
+                options.cluster
+            )));
+        }
+        let group = GroupId(group);
+        let members: Vec<Member> = members
+            .into_iter()
+            .map(|member| Member {
+                node: NodeId(member.node),
+                address: member.address,
+                region: member.region,
+                incarnation: member.incarnation,
+            })
+            .collect();
+        let preferred = members.iter().map(|member| member.node).collect();
+        host.create_group(group, members, initialize)
+            .await
+            .map_err(refused)?;
+        host.set_preference(group, preferred);
+        Ok(Response::new(CreateGroupReply {}))
+    }
+
+    async fn transfer_leader(
+        &self,
+        request: Request<TransferLeaderRequest>,
+    ) -> Result<Response<TransferLeaderReply>, Status> {
+        self.may(&request, "move leaders", |roles| roles.operator)?;
+        let TransferLeaderRequest { group, to } = request.into_inner();
+        let group = self
+            .inner
+            .host
+            .group(GroupId(group))
+            .ok_or_else(|| Status::not_found("no replica of that group here"))?;
+        group
+            .transfer_leader(NodeId(to))
+            .await
+            .map_err(|error| Status::failed_precondition(error.to_string()))?;
+        Ok(Response::new(TransferLeaderReply {}))
+    }
+}
+
+fn refused(error: CreateGroupError) -> Status {
+    match error {
+        CreateGroupError::NotMember
+        | CreateGroupError::OtherIncarnation
+        | CreateGroupError::OtherMembers => Status::failed_precondition(error.to_string()),
+        CreateGroupError::Stopped => Status::unavailable(error.to_string()),
+        CreateGroupError::Log(_) | CreateGroupError::Start(_) => {
+            Status::internal(error.to_string())
+        }
+    }
+}

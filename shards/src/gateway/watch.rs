@@ -1,0 +1,157 @@
+//! What frontends follow: the directory's changes, and who leads.
+
+use super::Inner;
+use crate::items::page;
+use crate::limits::{DIRECTORY_HEARTBEAT, GROUPS_INTERVAL};
+use crate::wire::proto::{DirectoryReply, Leader, LeadersReply};
+use florin_ledger::id::{DIRECTORY, GroupId, NodeId};
+use florin_raft::Group;
+use futures_util::future::select_all;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+/// Messages that wait for a slow follower; more are not made until it takes some.
+const WAITING: usize = 2;
+
+/// The directory from a version on, then its changes, and a word now and then between them.
+pub(super) fn directory(
+    inner: &Arc<Inner>,
+    since: u64,
+) -> Result<ReceiverStream<Result<DirectoryReply, Status>>, Status> {
+    let group = inner
+        .host
+        .group(DIRECTORY)
+        .ok_or_else(|| Status::failed_precondition("no replica of the directory here"))?;
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let closing = inner.closing.subscribe();
+    tokio::spawn(until_closed(
+        closing,
+        sender.clone(),
+        send_directory(group, since, sender),
+    ));
+    Ok(ReceiverStream::new(receiver))
+}
+
+async fn send_directory(
+    group: Group,
+    mut since: u64,
+    followers: mpsc::Sender<Result<DirectoryReply, Status>>,
+) {
+    let mut applied = group.watch_applied();
+    let mut due = true;
+    loop {
+        applied.borrow_and_update();
+        loop {
+            let (version, items) = group.replica().directory_since(since);
+            let reply = page(version, items, group.leader().is_some());
+            let more = reply.more;
+            if !due && reply.items.is_empty() && reply.version <= since {
+                break;
+            }
+            due = false;
+            since = since.max(reply.version);
+            if followers.send(Ok(reply)).await.is_err() {
+                return;
+            }
+            if !more {
+                break;
+            }
+        }
+        match tokio::time::timeout(DIRECTORY_HEARTBEAT, applied.changed()).await {
+            Ok(Ok(())) => {}
+            // The replica has stopped: the stream ends, and its follower goes elsewhere.
+            Ok(Err(_)) => return,
+            Err(_) => due = true,
+        }
+    }
+}
+
+/// The leaders of this node's groups, all at first, then those that change.
+pub(super) fn leaders(inner: Arc<Inner>) -> ReceiverStream<Result<LeadersReply, Status>> {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let closing = inner.closing.subscribe();
+    tokio::spawn(until_closed(
+        closing,
+        sender.clone(),
+        send_leaders(inner, sender),
+    ));
+    ReceiverStream::new(receiver)
+}
+
+async fn send_leaders(inner: Arc<Inner>, followers: mpsc::Sender<Result<LeadersReply, Status>>) {
+    let mut watched: BTreeMap<GroupId, watch::Receiver<Option<NodeId>>> = BTreeMap::new();
+    loop {
+        for id in inner.host.groups() {
+            if let Some(group) = inner.host.group(id) {
+                watched.entry(id).or_insert_with(|| {
+                    let mut leader = group.watch_leader();
+                    leader.mark_changed();
+                    leader
+                });
+            }
+        }
+        let mut changed = Vec::new();
+        watched.retain(|id, leader| match leader.has_changed() {
+            Ok(has) => {
+                if has {
+                    leader.mark_unchanged();
+                    changed.push(*id);
+                }
+                true
+            }
+            Err(_) => false,
+        });
+        let leaders: Vec<Leader> = changed
+            .into_iter()
+            .filter_map(|id| leader(&inner, id))
+            .collect();
+        if !leaders.is_empty() && followers.send(Ok(LeadersReply { leaders })).await.is_err() {
+            return;
+        }
+        next_change(&mut watched, GROUPS_INTERVAL).await;
+    }
+}
+
+fn leader(inner: &Inner, group: GroupId) -> Option<Leader> {
+    // Leader and term of one moment, for a leader is one of its term.
+    let status = inner.host.group(group)?.status();
+    Some(Leader {
+        group: group.0,
+        node: status.leader.map_or(0, |node| node.0),
+        term: status.term,
+    })
+}
+
+/// Waits until one of them changes, at most so long: then there may be new groups.
+async fn next_change(
+    watched: &mut BTreeMap<GroupId, watch::Receiver<Option<NodeId>>>,
+    most: Duration,
+) {
+    let changes: Vec<_> = watched
+        .values_mut()
+        .map(|leader| Box::pin(leader.changed()))
+        .collect();
+    if changes.is_empty() {
+        tokio::time::sleep(most).await;
+    } else {
+        // Timing out is no failure here, and a receiver whose group has gone is dropped by the caller.
+        let _ = tokio::time::timeout(most, select_all(changes)).await;
+    }
+}
+
+/// Runs a sender until the node stops or its follower has gone.
+async fn until_closed<T>(
+    mut closing: watch::Receiver<bool>,
+    follower: mpsc::Sender<T>,
+    send: impl Future<Output = ()>,
+) {
+    tokio::select! {
+        () = send => {}
+        () = follower.closed() => {}
+        _ = closing.wait_for(|closing| *closing) => {}
+    }
+}
