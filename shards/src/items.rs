@@ -3,22 +3,12 @@
 use crate::limits::DIRECTORY_BYTES;
 use crate::wire::encode;
 use crate::wire::proto::DirectoryReply;
-use florin_ledger::directory::{Directory, Item};
-
-/// The version of the directory that last changed the item.
-pub(crate) fn version(item: &Item) -> u64 {
-    match item {
-        Item::Partner(partner) => partner.version,
-        Item::Key(key) => key.version,
-        Item::Group(group) => group.version,
-        Item::Node(node) => node.version,
-    }
-}
+use florin_ledger::directory::Item;
 
 /// As many of the items as a message should hold, oldest change first; they are all that changed
 /// up to `upto`. An item that does not fit is left for the next message.
 pub(crate) fn page(upto: u64, mut items: Vec<Item>, current: bool) -> DirectoryReply {
-    items.sort_by_key(version);
+    items.sort_by_key(Item::version);
     let mut reply = DirectoryReply {
         version: upto,
         items: Vec::new(),
@@ -31,41 +21,15 @@ pub(crate) fn page(upto: u64, mut items: Vec<Item>, current: bool) -> DirectoryR
         let encoded = encode(&item);
         bytes += encoded.len();
         // Items of one change stay together, for the version says that none of them is missing.
-        if bytes > DIRECTORY_BYTES && !reply.items.is_empty() && version(&item) > reached {
+        if bytes > DIRECTORY_BYTES && !reply.items.is_empty() && item.version() > reached {
             reply.version = reached;
             reply.more = true;
             break;
         }
-        reached = version(&item);
+        reached = item.version();
         reply.items.push(encoded);
     }
     reply
-}
-
-/// Takes over an item unless it is known as new or newer: items come by several ways and may
-/// overtake each other.
-pub(crate) fn put_if_newer(directory: &mut Directory, item: Item) {
-    let known = match &item {
-        Item::Partner(partner) => directory
-            .partners
-            .get(&partner.value.id)
-            .map(|known| known.version),
-        Item::Key(key) => directory
-            .keys
-            .get(&key.value.hash)
-            .map(|known| known.version),
-        Item::Group(group) => directory
-            .groups
-            .get(&group.value.id)
-            .map(|known| known.version),
-        Item::Node(node) => directory
-            .nodes
-            .get(&node.value.id)
-            .map(|known| known.version),
-    };
-    if known.is_none_or(|known| known < version(&item)) {
-        directory.put(item);
-    }
 }
 
 #[cfg(test)]
@@ -97,12 +61,12 @@ mod tests {
         loop {
             let left = all
                 .iter()
-                .filter(|item| version(item) > since)
+                .filter(|item| item.version() > since)
                 .cloned()
                 .collect();
             let reply = page(21, left, true);
             for item in &reply.items {
-                got.push(version(&decode(item, "item").unwrap()));
+                got.push(decode::<Item>(item, "item").unwrap().version());
             }
             since = reply.version;
             if !reply.more {

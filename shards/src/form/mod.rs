@@ -14,10 +14,9 @@ use crate::router::{Router, RouterOptions};
 use crate::wire::decode;
 use crate::wire::proto::{CreateGroupRequest, DirectoryRequest, HelloReply, Member};
 use florin_ledger::directory::{Directory, DirectoryCommand, Group, Node, Versioned};
-use florin_ledger::id::{DIRECTORY, GroupId, NodeId};
+use florin_ledger::id::{DIRECTORY, NodeId};
 use futures_util::future::try_join_all;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 

@@ -1,7 +1,6 @@
 //! The copy of the directory, replaced as a whole so that readers never wait.
 
 use super::{Links, Shared};
-use crate::items::put_if_newer;
 use florin_ledger::directory::{Directory, Item};
 use std::sync::Arc;
 
@@ -13,7 +12,7 @@ impl Shared {
         }
         self.replace(|directory| {
             for item in items {
-                put_if_newer(directory, item);
+                directory.put(item);
             }
             directory.version = directory.version.max(version);
         });
@@ -23,7 +22,7 @@ impl Shared {
     pub(super) fn put(&self, item: Item) {
         self.replace(|directory| {
             let version = directory.version;
-            put_if_newer(directory, item);
+            directory.put(item);
             directory.version = version;
         });
     }
