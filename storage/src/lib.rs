@@ -4,7 +4,6 @@
 //! [`replica`] is the ledger of one group on this node: in memory, written behind into sled.
 
 pub mod disk;
-#[allow(clippy::todo)]
 pub mod log;
 pub mod replica;
 
