@@ -1,1 +1,11 @@
-//! Tests.
+//! The store's suite: each test runs on sled and on memory.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+mod books;
+mod codecs;
+mod crashes;
+mod damage;
+mod reads;
+mod snapshots;
+mod support;
