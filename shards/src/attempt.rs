@@ -47,6 +47,22 @@ pub(crate) enum End {
 }
 
 impl End {
+    /// For metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            End::NotLeader { .. } => "not_leader",
+            End::Busy => "busy",
+            End::DiskFull => "disk_full",
+            End::TooLarge => "too_large",
+            End::Rejected(_) => "rejected",
+            End::Stopped => "stopped",
+            End::NotFresh => "not_fresh",
+            End::Unsent => "unsent",
+            End::Lost => "lost",
+            End::Unknown => "unknown",
+        }
+    }
+
     fn perhaps_applied(&self) -> bool {
         matches!(self, End::Lost | End::Unknown)
     }

@@ -17,6 +17,8 @@ mod link;
 pub mod router;
 mod session;
 pub mod status;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use connector::{Connection, Connector};

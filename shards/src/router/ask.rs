@@ -45,6 +45,8 @@ impl Shared {
             if let (Some(node), false) = (node, ask.any_replica) {
                 self.note(ask.group, node, &end);
             }
+            metrics::counter!("florin_router_attempts_failed_total", "why" => end.name())
+                .increment(1);
             last = node;
             match attempts.after(end) {
                 Next::To(node) => to = Some(node),

@@ -356,6 +356,12 @@ impl Router {
         self.shared.leaders.of(group)
     }
 
+    /// Waits until a node is connected, at most until the deadline; says whether it is.
+    pub async fn wait_node(&self, node: NodeId, deadline: Instant) -> bool {
+        self.wait(deadline, |_| self.shared.links.load().is_up(node))
+            .await
+    }
+
     /// Waits until some node says who leads the group, at most until the deadline.
     pub async fn wait_leader(&self, group: GroupId, deadline: Instant) -> Option<NodeId> {
         let mut changes = self.shared.leaders.changes();
