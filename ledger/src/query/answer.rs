@@ -202,11 +202,10 @@ impl<R: Records> Asked<'_, R> {
             if left == 0 {
                 break;
             }
-            if let Some(refund) = self.records.refund(self.ledger, id) {
-                if refund.payment == payment {
-                    left -= refund.amount.get();
-                    refunds.push(refund);
-                }
+            let refund = self.records.refund(self.ledger, id);
+            if let Some(refund) = refund.filter(|refund| refund.payment == payment) {
+                left -= refund.amount.get();
+                refunds.push(refund);
             }
         }
         refunds.reverse();

@@ -112,13 +112,7 @@ pub(super) fn listed(
             return Some(id);
         }
         let range = rest.take()?;
-        let ids = records.list(
-            ledger,
-            kind,
-            range.clone(),
-            newest_first,
-            limits::LIST_CHUNK,
-        );
+        let ids = records.list(ledger, kind, range.clone(), newest_first, size);
         if let (Some(last), true) = (ids.last(), ids.len() == size) {
             rest = beyond(&range, *last, newest_first);
             size = limits::LIST_CHUNK;

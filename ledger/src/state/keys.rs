@@ -284,10 +284,10 @@ mod tests {
             };
             map.retain(|_, (_, position)| !horizon.passed(position.time));
             assert_eq!(keys.get(key, horizon), map.get(&key).copied());
-            if !map.contains_key(&key) {
+            map.entry(key).or_insert_with(|| {
                 keys.insert(key, seed >> 8, position, horizon);
-                map.insert(key, (seed >> 8, position));
-            }
+                (seed >> 8, position)
+            });
             keys.sweep(horizon);
             if time % 100 == 0 {
                 assert_eq!(keys.iter(horizon).count(), map.len());

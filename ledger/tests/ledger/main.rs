@@ -1,4 +1,15 @@
 //! The rules, seen from outside.
 
-mod smoke;
+mod script;
 mod support;
+
+mod batches;
+mod codecs;
+mod directory;
+mod keys;
+mod model;
+mod payments;
+mod queries;
+mod restarts;
+mod transfers;
+mod words;

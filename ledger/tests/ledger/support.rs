@@ -1,50 +1,45 @@
-//! A small world to try the rules in: one ledger, named objects, one `check` per table row.
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    missing_docs,
-    unreachable_pub
-)]
+//! A small world to try the rules in: one group, one ledger.
 
 use florin_ledger::amount::{Amount, Currency};
 use florin_ledger::apply::{AppliedBatch, apply_batch};
 use florin_ledger::command::*;
 use florin_ledger::effect::*;
 use florin_ledger::id::*;
+use florin_ledger::journal::Record;
 use florin_ledger::memory::MemoryStore;
+use florin_ledger::query::{Answer, Query, answer};
+use florin_ledger::replay::replay;
 use florin_ledger::state::{GroupSettings, State};
 
-pub const PARTNER: LedgerId = LedgerId {
+/// Whose books are tried.
+pub(crate) const PARTNER: LedgerId = LedgerId {
     partner: Id(7),
     mode: Mode::Live,
 };
 
-pub fn usd() -> Currency {
-    Currency::parse("USD").unwrap()
+pub(crate) fn currency(code: &str) -> Currency {
+    Currency::parse(code).unwrap()
 }
 
-pub fn eur() -> Currency {
-    Currency::parse("EUR").unwrap()
-}
-
-pub fn amount(minor: i128) -> Amount {
+pub(crate) fn amount(minor: i128) -> Amount {
     Amount::new(minor).unwrap()
 }
 
-pub fn once(key: u8, fingerprint: u8) -> Option<Once> {
-    Some(Once {
-        key: [key; 16],
-        fingerprint: [fingerprint; 16],
-    })
+/// An envelope of [`PARTNER`]'s without a key.
+pub(crate) fn plain(command: Command) -> Envelope {
+    Envelope {
+        ledger: PARTNER,
+        once: None,
+        command,
+    }
 }
 
-pub fn transfer(debit: Id, credit: Id, minor: i128) -> NewTransfer {
+pub(crate) fn transfer(debit: Id, credit: Id, minor: i128) -> NewTransfer {
     NewTransfer {
         debit_account: debit,
         credit_account: credit,
         amount: amount(minor),
-        currency: usd(),
+        currency: currency("USD"),
         pending: false,
         expires_in: None,
         reference: None,
@@ -52,18 +47,10 @@ pub fn transfer(debit: Id, credit: Id, minor: i128) -> NewTransfer {
     }
 }
 
-pub fn pending(debit: Id, credit: Id, minor: i128, expires_in: Option<u64>) -> NewTransfer {
-    NewTransfer {
-        pending: true,
-        expires_in,
-        ..transfer(debit, credit, minor)
-    }
-}
-
-pub fn payment(source: Id, minor: i128, capture: CaptureMethod) -> NewPayment {
+pub(crate) fn payment(source: Id, minor: i128, capture: CaptureMethod) -> NewPayment {
     NewPayment {
         amount: amount(minor),
-        currency: usd(),
+        currency: currency("USD"),
         source,
         destination: None,
         capture,
@@ -73,9 +60,9 @@ pub fn payment(source: Id, minor: i128, capture: CaptureMethod) -> NewPayment {
     }
 }
 
-pub fn account(kind: AccountKind, constraint: Constraint) -> NewAccount {
+pub(crate) fn account(kind: AccountKind, constraint: Constraint) -> NewAccount {
     NewAccount {
-        currency: usd(),
+        currency: currency("USD"),
         kind,
         constraint,
         overdraft_limit: 0,
@@ -85,24 +72,24 @@ pub fn account(kind: AccountKind, constraint: Constraint) -> NewAccount {
 }
 
 /// A customer's wallet: it can give only what it has.
-pub fn wallet() -> NewAccount {
+pub(crate) fn wallet() -> NewAccount {
     account(AccountKind::Liability, Constraint::DebitsWithinCredits)
 }
 
 /// The world outside, where money comes from.
-pub fn world() -> NewAccount {
+pub(crate) fn world() -> NewAccount {
     account(AccountKind::Asset, Constraint::None)
 }
 
-pub struct World {
-    pub state: State,
-    pub store: MemoryStore,
-    /// The leader's clock.
-    pub clock: u64,
+pub(crate) struct World {
+    pub(crate) state: State,
+    pub(crate) store: MemoryStore,
+    /// The leader's clock, microseconds.
+    pub(crate) clock: u64,
 }
 
 impl World {
-    pub fn new(group: u32) -> World {
+    pub(crate) fn new(group: u32) -> World {
         World {
             state: State::new(GroupId(group), GroupSettings::default()),
             store: MemoryStore::forgetful(),
@@ -110,36 +97,32 @@ impl World {
         }
     }
 
-    pub fn batch(&mut self, envelopes: &[Envelope]) -> AppliedBatch {
+    pub(crate) fn bytes(&mut self, batch: &[u8]) -> AppliedBatch {
+        let applied = apply_batch(&mut self.state, &mut self.store, batch);
+        self.state.check().unwrap();
+        applied
+    }
+
+    pub(crate) fn batch(&mut self, envelopes: &[Envelope]) -> AppliedBatch {
         self.clock += 1_000;
         let mut batch = BatchBuilder::new();
         for envelope in envelopes {
             batch.push(&encode_envelope(envelope)).unwrap();
         }
-        let applied = apply_batch(
-            &mut self.state,
-            &mut self.store,
-            &batch.finish(Timestamp(self.clock)),
-        );
-        self.state.check().unwrap();
-        applied
+        self.bytes(&batch.finish(Timestamp(self.clock)))
     }
 
-    pub fn submit(&mut self, envelope: Envelope) -> Decision {
+    pub(crate) fn submit(&mut self, envelope: Envelope) -> Decision {
         let applied = self.batch(std::slice::from_ref(&envelope));
         applied.decisions.into_iter().next().unwrap()
     }
 
-    pub fn run(&mut self, command: Command) -> Decision {
-        self.submit(Envelope {
-            ledger: PARTNER,
-            once: None,
-            command,
-        })
+    pub(crate) fn run(&mut self, command: Command) -> Decision {
+        self.submit(plain(command))
     }
 
     /// Runs a command that must not be refused and returns what it made.
-    pub fn make(&mut self, command: Command) -> Id {
+    pub(crate) fn make(&mut self, command: Command) -> Id {
         let decision = self.run(command);
         assert!(
             !matches!(decision.effect, Effect::Refused(_)),
@@ -148,26 +131,30 @@ impl World {
         decision.position.id(PARTNER)
     }
 
-    /// A wallet with money in it.
-    pub fn funded(&mut self, from: Id, minor: i128) -> Id {
-        let wallet = self.make(Command::CreateAccount(wallet()));
-        if minor > 0 {
-            self.make(Command::CreateTransfer(transfer(from, wallet, minor)));
+    pub(crate) fn ask(&self, query: &Query) -> Answer {
+        answer(&self.state, &self.store, PARTNER, query)
+    }
+
+    /// Nothing is lost by a restart, and the journal alone makes the same state again.
+    pub(crate) fn check_restart_and_replay(&self) {
+        let (group, settings) = (self.state.group(), GroupSettings::default());
+        let restored = self.store.restore(group, settings.clone());
+        restored.check().unwrap();
+        assert_eq!(
+            restored.hash(),
+            self.state.hash(),
+            "a restart changed the state"
+        );
+
+        let mut state = State::new(group, settings);
+        let mut store = MemoryStore::new();
+        for bytes in self.store.records() {
+            replay(&mut state, &mut store, &Record::decode(bytes).unwrap()).unwrap();
         }
-        wallet
-    }
-
-    pub fn available(&self, account: Id) -> i128 {
-        let account = self.state.account(PARTNER, account).unwrap();
-        account.available(&account.totals)
-    }
-
-    pub fn tick(&mut self, micros: u64) -> AppliedBatch {
-        self.clock += micros;
-        self.batch(&[Envelope {
-            ledger: PARTNER,
-            once: None,
-            command: Command::Tick,
-        }])
+        assert_eq!(
+            state.hash(),
+            self.state.hash(),
+            "the journal tells another story"
+        );
     }
 }
