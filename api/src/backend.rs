@@ -42,8 +42,8 @@ pub trait Backend: Send + Sync + 'static {
         consistency: Consistency,
         deadline: Instant,
     ) -> Pending<'_, Result<Read, ReadError>>;
-    /// Asks all nodes how they are.
-    fn status(&self) -> Pending<'_, Vec<NodeStatus>>;
+    /// Asks all nodes how they are, with the hashes of their states if told so.
+    fn status(&self, hashes: bool) -> Pending<'_, Vec<NodeStatus>>;
 }
 
 impl Backend for Router {
@@ -82,7 +82,11 @@ impl Backend for Router {
         Box::pin(Router::read(self, ledger, query, consistency, deadline))
     }
 
-    fn status(&self) -> Pending<'_, Vec<NodeStatus>> {
-        Box::pin(Router::status(self))
+    fn status(&self, hashes: bool) -> Pending<'_, Vec<NodeStatus>> {
+        if hashes {
+            Box::pin(Router::status_with_hashes(self))
+        } else {
+            Box::pin(Router::status(self))
+        }
     }
 }

@@ -309,7 +309,7 @@ async fn discard(mut body: Body) {
     }
 }
 
-fn is_json(content_type: Option<&HeaderValue>) -> bool {
+pub(crate) fn is_json(content_type: Option<&HeaderValue>) -> bool {
     let essence = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next());

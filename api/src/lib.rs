@@ -9,6 +9,7 @@ pub mod backend;
 pub mod limits;
 pub mod options;
 
+mod admin;
 mod app;
 mod auth;
 mod call;
@@ -32,6 +33,7 @@ pub use backend::Backend;
 pub use openapi::openapi;
 pub use options::{AdminOptions, ApiOptions, Clock, Connections, Operators, Random, system_random};
 
+use admin::Admin;
 use app::App;
 use std::future::Future;
 use std::sync::Arc;
@@ -66,12 +68,18 @@ pub async fn serve(
 /// Serves `/healthz`, `/readyz`, `/metrics` and, with [`AdminOptions::operators`], `/admin/v1`,
 /// until `shutdown` ends. Without `tls` in clear: for loopback and for meshes that encrypt.
 pub async fn serve_admin(
-    _listener: TcpListener,
-    _tls: Option<Arc<rustls::ServerConfig>>,
-    _options: AdminOptions,
-    _shutdown: impl Future<Output = ()> + Send,
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    options: AdminOptions,
+    shutdown: impl Future<Output = ()> + Send,
 ) {
-    std::future::pending().await
+    let connections = options.connections;
+    let admin = Admin::new(options);
+    let router = admin::router(Arc::clone(&admin));
+    let panicked = Arc::new(move |safe: bool, path: &str| admin.panicked(safe, path));
+    let service = server::Service { router, panicked };
+    let tls = tls.as_deref().map(acceptor);
+    server::run(listener, tls, connections, service, shutdown).await;
 }
 
 /// A configuration of one's own with the protocols that this room speaks.

@@ -45,6 +45,14 @@ pub const METADATA_KEYS: usize = 50;
 pub const METADATA_KEY: usize = 40;
 /// Characters of a metadata value.
 pub const METADATA_VALUE: usize = 500;
+/// Characters of a partner's name.
+pub const PARTNER_NAME: usize = 255;
+/// Characters of a region's name.
+pub const REGION: usize = 100;
+/// Networks that a key is bound to.
+pub const NETWORKS: usize = 100;
+/// The longest overlap, in seconds, of a key with its successor: a year.
+pub const OVERLAP: u64 = 31_536_000;
 /// The longest time, in seconds, that money is held: ten years.
 pub const EXPIRES_IN: u64 = 315_360_000;
 /// Objects of one page of a list.

@@ -7,6 +7,6 @@ mod params;
 pub(crate) use body::parse;
 pub(crate) use fields::{
     AccountId, CurrencyCode, DecimalText, Description, MetadataMap, Minor, PaymentId, Reference,
-    Seconds, Whole, amount,
+    Seconds, Short, Whole, amount,
 };
-pub(crate) use params::{Params, entry_page, page, sequence, time};
+pub(crate) use params::{Params, entry_page, page, page_of, sequence, time};

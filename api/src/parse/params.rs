@@ -6,7 +6,7 @@ use crate::problem::Problem;
 use florin_ledger::amount::Currency;
 use florin_ledger::command::Text;
 use florin_ledger::id::{Id, Timestamp};
-use florin_ledger::query::{EntryPage, Page};
+use florin_ledger::query::{EntryPage, List, Page};
 use std::str::FromStr;
 
 /// The query parameters that were not taken yet. What is left at the end is unknown.
@@ -186,4 +186,37 @@ fn decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(plain).ok()
+}
+
+/// A page of what is at hand whole, newest first.
+pub(crate) fn page_of<T>(
+    mut params: Params,
+    prefix: &'static str,
+    newest_first: impl DoubleEndedIterator<Item = (Id, T)>,
+) -> Result<List<T>, Problem> {
+    let limit = usize::from(limit(&mut params)?);
+    let after = params.take_id("starting_after", prefix)?;
+    let before = params.take_id("ending_before", prefix)?;
+    params.finish()?;
+    exclusive(after.is_some(), before.is_some())?;
+    // One more than the page shows whether there is more.
+    let mut items: Vec<T> = match before {
+        Some(before) => newest_first
+            .rev()
+            .filter(|(id, _)| *id > before)
+            .map(|(_, item)| item)
+            .take(limit + 1)
+            .collect(),
+        None => newest_first
+            .filter(|(id, _)| after.is_none_or(|after| *id < after))
+            .map(|(_, item)| item)
+            .take(limit + 1)
+            .collect(),
+    };
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    if before.is_some() {
+        items.reverse();
+    }
+    Ok(List { items, has_more })
 }

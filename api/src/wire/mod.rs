@@ -9,5 +9,5 @@ mod transfer;
 pub(crate) use account::{AccountBody, BalanceBody, EntryBody};
 pub(crate) use list::{ListBody, list};
 pub(crate) use payment::{PaymentBody, RefundBody};
-pub(crate) use scalar::{CaptureWord, ConstraintWord, KindWord};
+pub(crate) use scalar::{CaptureWord, ConstraintWord, KindWord, Shown, Time};
 pub(crate) use transfer::{TransferBody, TransferOrError};
