@@ -1,0 +1,227 @@
+//! The files of a cluster on one machine, made before its processes start.
+
+use super::make_certs;
+use super::ports::{self, Port};
+use super::topology::Topology;
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A process of the cluster: where it listens and where its files lie.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) region: String,
+    pub(super) data_dir: PathBuf,
+    pub(super) log: PathBuf,
+    role: &'static str,
+    config: PathBuf,
+    listen: Port,
+    admin: Port,
+}
+
+impl Member {
+    /// `host:port` of its main listener.
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.listen.number)
+    }
+
+    /// `host:port` of its listener for operators.
+    pub(super) fn admin(&self) -> String {
+        format!("127.0.0.1:{}", self.admin.number)
+    }
+
+    /// What the binary is started with.
+    pub(super) fn arguments(&self) -> Vec<String> {
+        let config = self.config.display().to_string();
+        [self.role, "--config", &config, "--end-with-parent"]
+            .map(String::from)
+            .to_vec()
+    }
+}
+
+/// What [`prepare`] made.
+pub(super) struct Prepared {
+    pub(super) nodes: Vec<Member>,
+    pub(super) frontends: Vec<Member>,
+    pub(super) token: String,
+}
+
+/// The ports of each process, by name: main listener, then the operators'.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    ports: BTreeMap<String, [u16; 2]>,
+}
+
+/// Makes certificates, ports, token and configurations; keeps those of an earlier run.
+pub(super) fn prepare(topology: &Topology, folder: &Path) -> Result<Prepared> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    let folder = &folder.canonicalize()?;
+    let highest = topology.nodes.iter().map(|node| node.id).max().unwrap_or(0);
+    make_certs(&folder.join("certs"), highest)?;
+    let token = token(&folder.join("operator.token"))?;
+    let mut ports = claim(topology, &folder.join("ports.toml"))?;
+    let mut take = |role, id, name: &str, region: &str| -> Result<Member> {
+        let [listen, admin] = ports.remove(name).context("a process without ports")?;
+        Ok(Member {
+            id,
+            name: name.to_owned(),
+            region: region.to_owned(),
+            data_dir: folder.join(name),
+            log: folder.join(format!("{name}.log")),
+            role,
+            config: folder.join(format!("{name}.toml")),
+            listen,
+            admin,
+        })
+    };
+    let nodes: Result<Vec<_>> = topology
+        .nodes
+        .iter()
+        .map(|node| take("node", node.id, &node.name, &node.region))
+        .collect();
+    let nodes = nodes?;
+    let frontends: Result<Vec<_>> = topology
+        .frontends
+        .iter()
+        .map(|frontend| take("api", 0, &frontend.name, &frontend.region))
+        .collect();
+    let frontends = frontends?;
+    let seeds: Vec<String> = nodes
+        .iter()
+        .map(|node| format!("\"{}\"", node.address()))
+        .collect();
+    for node in &nodes {
+        fs::write(&node.config, node_config(topology, node))?;
+    }
+    for frontend in &frontends {
+        fs::write(
+            &frontend.config,
+            frontend_config(topology, frontend, &seeds.join(", ")),
+        )?;
+    }
+    Ok(Prepared {
+        nodes,
+        frontends,
+        token,
+    })
+}
+
+fn node_config(topology: &Topology, node: &Member) -> String {
+    let Timing {
+        heartbeat,
+        min,
+        max,
+    } = timing(topology);
+    let storage = &topology.storage;
+    let mut text = head(topology, node);
+    let _to_memory = write!(
+        text,
+        "id = {id}\ndata_dir = \"{name}\"\nlisten = \"{address}\"\nadvertise = \"{address}\"\nadmin_listen = \"{admin}\"\n\n\
+         [tls]\nca = \"certs/ca.pem\"\ncert = \"certs/node-{id}.pem\"\nkey = \"certs/node-{id}.key\"\n\n\
+         [timing]\nheartbeat_ms = {heartbeat}\nelection_ms = [{min}, {max}]\n\n\
+         [storage]\nsegment_mib = {}\nlog_cache_mib = {}\nstore_cache_mib = {}\nmin_free_mib = {}\n",
+        storage.segment_mib,
+        storage.log_cache_mib,
+        storage.store_cache_mib,
+        storage.min_free_mib,
+        id = node.id,
+        name = node.name,
+        address = node.address(),
+        admin = node.admin(),
+    );
+    text
+}
+
+fn frontend_config(topology: &Topology, frontend: &Member, seeds: &str) -> String {
+    let mut text = head(topology, frontend);
+    let _to_memory = write!(
+        text,
+        "listen = \"{}\"\nadmin_listen = \"{}\"\nseeds = [{seeds}]\nfrontends = {}\noperator_token_file = \"operator.token\"\n\n\
+         [https]\ncert = \"certs/server.pem\"\nkey = \"certs/server.key\"\n\n\
+         [nodes]\nca = \"certs/ca.pem\"\ncert = \"certs/frontend.pem\"\nkey = \"certs/frontend.key\"\n",
+        frontend.address(),
+        frontend.admin(),
+        topology.frontends.len(),
+    );
+    text
+}
+
+fn head(topology: &Topology, member: &Member) -> String {
+    format!(
+        "# Written with every start of the cluster.\ncluster = \"{}\"\nname = \"{}\"\nregion = \"{}\"\n",
+        topology.cluster.name, member.name, member.region
+    )
+}
+
+struct Timing {
+    heartbeat: u64,
+    min: u64,
+    max: u64,
+}
+
+fn timing(topology: &Topology) -> Timing {
+    let [min, max] = topology.timing.election_ms;
+    Timing {
+        heartbeat: topology.timing.heartbeat_ms,
+        min,
+        max,
+    }
+}
+
+/// Claims two ports for each process: those of an earlier run, or new ones, which are written down.
+fn claim(topology: &Topology, file: &Path) -> Result<BTreeMap<String, [Port; 2]>> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let mut kept: Kept = toml::from_str(&text).unwrap_or_default();
+    let nodes = topology.nodes.iter().map(|node| &node.name);
+    let names: Vec<&String> = nodes
+        .chain(topology.frontends.iter().map(|one| &one.name))
+        .collect();
+    let mut claimed = BTreeMap::new();
+    for name in names {
+        let pair = match kept.ports.get(name) {
+            Some([listen, admin]) => [ports::claim_again(*listen)?, ports::claim_again(*admin)?],
+            None => {
+                let new = <[Port; 2]>::try_from(ports::claim(2)?);
+                new.ok().context("two ports were asked for")?
+            }
+        };
+        kept.ports
+            .insert(name.clone(), [pair[0].number, pair[1].number]);
+        claimed.insert(name.clone(), pair);
+    }
+    fs::write(file, toml::to_string(&kept)?)
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(claimed)
+}
+
+/// The operators' token: that of an earlier run, or a new one.
+fn token(file: &Path) -> Result<String> {
+    if let Ok(token) = fs::read_to_string(file) {
+        return Ok(token.trim().to_owned());
+    }
+    let mut random = [0u8; 24];
+    let provider = rustls::crypto::ring::default_provider();
+    provider
+        .secure_random
+        .fill(&mut random)
+        .ok()
+        .context("the system gives no random numbers")?;
+    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    let open = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file);
+    open.and_then(|mut open| writeln!(open, "{token}"))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    Ok(token)
+}

@@ -1,0 +1,407 @@
+//! What a newcomer sees: money, a retry, a leader that dies, and the books afterwards.
+
+use super::PATIENCE;
+use super::audit::{Audit, audit, disagreement};
+use super::books::{self, Books, CURRENCY, insist, minor_units, text};
+use super::burst::{Burst, Outcome, Paid, time_to_recover};
+use super::paper::Paper;
+use crate::client::Client;
+use crate::cluster::process::State;
+use crate::cluster::{Cluster, Partner};
+use anyhow::{Result, bail};
+use florin_ledger::id::{GroupId, NodeId};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::{Instant, sleep};
+
+/// What the wallet gets, minor units: more than any burst can spend.
+const FUNDED: u64 = 1_000_000_00;
+/// Payers of the burst.
+const PAYERS: usize = 16;
+/// Payments before the leader is killed, and after the payments go on.
+const ENOUGH: u64 = 300;
+
+/// Tells the story; says whether the audit held.
+pub async fn tell(cluster: &Cluster, partner: &Partner, started_in: Duration) -> Result<bool> {
+    let clients = cluster.clients(&partner.secret_key)?;
+    let Some(first) = clients.first() else {
+        bail!("no frontend")
+    };
+    let mut paper = Paper::new();
+    introduce(&mut paper, cluster, partner, started_in);
+    // Runs on the same books have keys of their own.
+    let run = format!("demo-{}", seconds_since_1970());
+    let books = open_books(&mut paper, first, &run).await?;
+    print_curl(&paper, cluster, partner, &books, &run);
+    let mut paid = vec![pay_twice(&mut paper, &clients, &books, &run).await?];
+    paid.extend(kill_the_leader(&mut paper, cluster, partner, &clients, &books, &run).await?);
+    look_back(&mut paper, cluster, first, &books, &paid).await
+}
+
+fn introduce(paper: &mut Paper, cluster: &Cluster, partner: &Partner, started_in: Duration) {
+    let topology = cluster.topology();
+    let (nodes, regions) = (topology.nodes.len(), topology.regions().len());
+    let replicas = topology.cluster.replicas;
+    paper.chapter("The cluster");
+    paper.say(&format!(
+        "{} in {}, {} shard groups with {} each; up in {:.1} s.",
+        count(nodes, "node"),
+        count(regions, "region"),
+        topology.cluster.groups,
+        count(replicas, "replica"),
+        started_in.as_secs_f64()
+    ));
+    if replicas > 1 {
+        paper.say(&format!(
+            "A payment is acknowledged once {} of {replicas} replicas have it on disk.",
+            replicas / 2 + 1
+        ));
+    }
+    for node in cluster.nodes() {
+        paper.fact(
+            &node.name,
+            &format!(
+                "{:<14} pid {:<8} {}",
+                node.region,
+                node.pid,
+                node.data_dir.display()
+            ),
+        );
+    }
+    for (at, url) in cluster.urls().iter().enumerate() {
+        paper.fact(if at == 0 { "API" } else { "also" }, url);
+    }
+    paper.fact("authority", &cluster.ca().display().to_string());
+    paper.fact(
+        "admin API",
+        &format!(
+            "{}  (token in {})",
+            cluster.admin_url(0),
+            cluster.folder().join("operator.token").display()
+        ),
+    );
+    paper.fact("partner", &partner.id);
+    paper.fact("secret key", &partner.secret_key);
+    paper.fact(
+        "test key",
+        &format!(
+            "{}  (a ledger of its own, for trying things)",
+            partner.test_key
+        ),
+    );
+}
+
+async fn open_books(paper: &mut Paper, client: &Client, run: &str) -> Result<Books> {
+    paper.chapter("Accounts");
+    let books = Books::open(client, run, FUNDED).await?;
+    paper.fact(
+        "bank",
+        &format!("{}  (asset: where money comes in)", books.bank),
+    );
+    paper.fact(
+        "wallet",
+        &format!("{}  (a customer's, never below zero)", books.wallet),
+    );
+    paper.say(&format!(
+        "A transfer moved {} from the bank to the wallet.",
+        money(FUNDED)
+    ));
+    Ok(books)
+}
+
+fn print_curl(paper: &Paper, cluster: &Cluster, partner: &Partner, books: &Books, run: &str) {
+    let (ca, url) = (
+        cluster.ca(),
+        cluster.urls().into_iter().next().unwrap_or_default(),
+    );
+    let common = format!(
+        "curl --cacert {} -H 'Authorization: Bearer {}'",
+        ca.display(),
+        partner.secret_key
+    );
+    let body = format!(
+        r#"{{"amount":250,"currency":"{CURRENCY}","source":"{}"}}"#,
+        books.wallet
+    );
+    paper.say("Lines to paste; the second one twice, and it still pays once:");
+    println!();
+    paper.paste(&format!(
+        "{common} {url}/v1/accounts/{}/balance",
+        books.wallet
+    ));
+    paper.paste(&format!(
+        "{common} -H 'Content-Type: application/json' -H 'Idempotency-Key: {run}-mine' -d '{body}' {url}/v1/payments"
+    ));
+    paper.paste(&format!("{common} '{url}/v1/payments?limit=3'"));
+}
+
+/// A payment, and the same request again at every frontend.
+async fn pay_twice(
+    paper: &mut Paper,
+    clients: &[Client],
+    books: &Books,
+    run: &str,
+) -> Result<Paid> {
+    paper.chapter("A payment, and the same request again");
+    let (key, amount) = (format!("{run}-first"), 12_34);
+    let body = books.payment(amount, &key);
+    let began = Instant::now();
+    let first = insist(clients, "/v1/payments", &key, &body).await?;
+    let took = began.elapsed();
+    let payment = text(&first.json()?, "id")?;
+    paper.say(&format!(
+        "POST /v1/payments, Idempotency-Key: {key}, {}",
+        money(amount)
+    ));
+    paper.say(&format!(
+        "  -> {} {payment} in {:.1} ms",
+        first.status.as_u16(),
+        took.as_secs_f64() * 1e3
+    ));
+    for client in clients {
+        let again = insist(std::slice::from_ref(client), "/v1/payments", &key, &body).await?;
+        let replayed = again.header("idempotent-replayed") == Some("true");
+        let same = again.status == first.status && again.body == first.body;
+        if !replayed || !same {
+            bail!(
+                "the same request was answered otherwise: {}",
+                String::from_utf8_lossy(&again.body)
+            );
+        }
+        paper.say(&format!(
+            "  -> {} {payment}, Idempotent-Replayed: true, the same bytes",
+            again.status.as_u16()
+        ));
+    }
+    let outcome = Outcome::Acknowledged {
+        payment,
+        replayed: false,
+    };
+    Ok(Paid {
+        key,
+        amount,
+        outcome,
+        attempts: 1,
+        at: Instant::now(),
+    })
+}
+
+async fn kill_the_leader(
+    paper: &mut Paper,
+    cluster: &Cluster,
+    partner: &Partner,
+    clients: &[Client],
+    books: &Books,
+    run: &str,
+) -> Result<Vec<Paid>> {
+    paper.chapter("kill -9 of the leader, under load");
+    let by = Instant::now() + PATIENCE;
+    let group = cluster.group_of(partner, by).await?;
+    let leader = cluster.leader_of(group, by).await?;
+    let name = cluster.name_of(leader.0);
+    paper.say(&format!(
+        "This partner's money lives in group {}, led by {name}.",
+        group.0
+    ));
+    let burst = Burst::start(clients, books, &format!("{run}-burst"), PAYERS);
+    let began = Instant::now();
+    if !burst.wait_for_more(ENOUGH, PATIENCE).await {
+        bail!(
+            "the burst did not get going: {} payments in {PATIENCE:?}",
+            burst.acknowledged()
+        );
+    }
+    let rate = burst.acknowledged() as f64 / began.elapsed().as_secs_f64();
+    paper.say(&format!(
+        "{PAYERS} payers pay {rate:.0} times a second, each payment with a key of its own."
+    ));
+    let mut process = cluster.watch(leader.0)?;
+    let fault = Instant::now();
+    cluster.kill(leader.0, false).await?;
+    paper.say(&format!(
+        "{name} got SIGKILL after {} payments.",
+        burst.acknowledged()
+    ));
+    if cluster.nodes().len() == 1 {
+        paper.say("It is the only node: payers ask again until its supervisor has started it.");
+    }
+    let recovered = burst.wait_for_more(ENOUGH, PATIENCE).await;
+    restart(cluster, leader, &mut process).await?;
+    let caught_up = catch_up(cluster, group, leader, fault).await;
+    let paid = burst.finish().await;
+    if !recovered {
+        bail!("no payments were acknowledged for {PATIENCE:?} after the leader was killed");
+    }
+    report(paper, &name, &paid, fault, caught_up);
+    Ok(paid)
+}
+
+/// Waits until the supervisor has started the node; starts it if there is none that would.
+async fn restart(
+    cluster: &Cluster,
+    node: NodeId,
+    process: &mut tokio::sync::watch::Receiver<State>,
+) -> Result<()> {
+    let runs = process.wait_for(|state| matches!(state, State::Running { .. }));
+    if tokio::time::timeout(super::RESTART * 2, runs)
+        .await
+        .is_err()
+    {
+        cluster.start_node(node.0).await?;
+    }
+    Ok(())
+}
+
+/// Waits until a node follows its group closely again; since when the fault was, in all.
+async fn catch_up(
+    cluster: &Cluster,
+    group: GroupId,
+    node: NodeId,
+    fault: Instant,
+) -> Option<Duration> {
+    while fault.elapsed() < PATIENCE {
+        let status = cluster.status(false).await;
+        let applied = |wanted: Option<NodeId>| {
+            let replicas = status
+                .iter()
+                .filter(|one| wanted.is_none() || one.node == wanted);
+            let group = replicas
+                .flat_map(|one| &one.groups)
+                .filter(|one| one.group == group);
+            group.filter_map(|one| one.applied).max()
+        };
+        // Payments go on, so "caught up" is: not further behind than a status takes to be asked for.
+        match (applied(Some(node)), applied(None)) {
+            (Some(here), Some(newest)) if newest - here < 100 => return Some(fault.elapsed()),
+            _ => sleep(Duration::from_millis(50)).await,
+        }
+    }
+    None
+}
+
+fn report(paper: &Paper, name: &str, paid: &[Paid], fault: Instant, caught_up: Option<Duration>) {
+    let retried = paid.iter().filter(|paid| paid.attempts > 1).count();
+    let replayed = paid
+        .iter()
+        .filter(|paid| matches!(paid.outcome, Outcome::Acknowledged { replayed: true, .. }))
+        .count();
+    let seconds = |time: Option<Duration>| {
+        time.map_or_else(
+            || "never".into(),
+            |time| format!("{:.2} s", time.as_secs_f64()),
+        )
+    };
+    paper.fact(
+        "recovered",
+        &format!(
+            "{} after the kill, payments were acknowledged again",
+            seconds(time_to_recover(paid, fault))
+        ),
+    );
+    paper.fact(
+        "retried",
+        &format!(
+            "{} by the same key; {replayed} of them had been made before the answer was lost",
+            count(retried, "payment")
+        ),
+    );
+    paper.fact(
+        "back",
+        &format!(
+            "{name} was started again and had caught up {} after the kill",
+            seconds(caught_up)
+        ),
+    );
+}
+
+async fn look_back(
+    paper: &mut Paper,
+    cluster: &Cluster,
+    client: &Client,
+    books: &Books,
+    paid: &[Paid],
+) -> Result<bool> {
+    paper.chapter("The audit");
+    let mut audit = audit(client, books, paid).await?;
+    audit.disagreement = disagreement(cluster, PATIENCE).await;
+    let unanswered = paid
+        .iter()
+        .filter(|paid| matches!(paid.outcome, Outcome::Unknown(_)))
+        .count();
+    let refused = paid
+        .iter()
+        .filter(|paid| matches!(paid.outcome, Outcome::Refused(_)))
+        .count();
+    let Audit {
+        acknowledged,
+        found,
+        twice,
+        ..
+    } = audit;
+    paper.fact("acknowledged", &acknowledged.to_string());
+    paper.fact("found", &found.to_string());
+    paper.fact("twice", &twice.to_string());
+    let balance = minor_units(
+        &books::get(client, &format!("/v1/accounts/{}/balance", books.wallet)).await?,
+        "balance",
+    )?;
+    paper.fact(
+        "wallet",
+        &format!(
+            "{} left of {}",
+            money(u64::try_from(balance).unwrap_or(0)),
+            money(FUNDED)
+        ),
+    );
+    paper.verdict(
+        acknowledged == found,
+        "every acknowledged payment is there, under the identifier that was told",
+    );
+    paper.verdict(
+        twice == 0 && audit.unasked == 0,
+        "no key made two payments, and no payment is there that nobody asked for",
+    );
+    paper.verdict(
+        audit.off_by == 0,
+        "the wallet holds what was put in less what was paid",
+    );
+    paper.verdict(
+        audit.imbalance == 0,
+        "the books balance: debits equal credits",
+    );
+    let agreement = audit
+        .disagreement
+        .clone()
+        .unwrap_or_else(|| "the state hashes of all replicas are equal, group by group".into());
+    paper.verdict(audit.disagreement.is_none(), &agreement);
+    paper.verdict(
+        unanswered == 0 && refused == 0,
+        &format!("every payer got an answer ({unanswered} unknown, {refused} refused)"),
+    );
+    let held = audit.held() && unanswered == 0 && refused == 0;
+    let word = if held {
+        "Nothing was lost, nothing happened twice."
+    } else {
+        "The audit did not hold."
+    };
+    paper.end(held, word);
+    Ok(held)
+}
+
+fn money(minor: u64) -> String {
+    format!("{}.{:02} {CURRENCY}", minor / 100, minor % 100)
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
