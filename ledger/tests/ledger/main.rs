@@ -3,6 +3,7 @@
 mod script;
 mod support;
 
+mod balances;
 mod batches;
 mod codecs;
 mod directory;
