@@ -7,6 +7,7 @@
 use super::backend::Tree;
 use super::error::{BackendError, OpenReplicaError};
 use super::journal::Journal;
+use super::limits::PAUSED_UNWRITTEN_BYTES;
 use super::load::{Header, LoadError, Membership, load};
 use super::overlay::Overlay;
 use super::store::Store;
@@ -54,6 +55,8 @@ pub(super) struct Persister {
     /// from later ones.
     pub(super) paused: Option<u64>,
     pub(super) snapshots: u64,
+    /// With so much unwritten, a snapshot that holds the tree still is given up.
+    pub(super) patience: usize,
     pub(super) installing: bool,
     /// As of the last sync.
     pub(super) synced: Option<LogPosition>,
@@ -88,6 +91,7 @@ impl Shared {
                 generation,
                 paused: None,
                 snapshots: 0,
+                patience: PAUSED_UNWRITTEN_BYTES,
                 installing: false,
                 synced: persisted,
             }),

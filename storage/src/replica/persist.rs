@@ -44,7 +44,7 @@ fn persist_locked(
     durable_index: u64,
 ) -> Result<(), PersistError> {
     if persister.paused.is_some() {
-        if shared.core.read().front.bytes < limits::PAUSED_UNWRITTEN_BYTES {
+        if shared.core.read().front.bytes < persister.patience {
             return Ok(());
         }
         // The snapshot's reader finds its number gone and gives up.

@@ -29,6 +29,7 @@ pub struct SnapshotReader {
     /// The pause that holds the tree still; none once the mutable part is read.
     pause: Option<u64>,
     next: Next,
+    chunk_bytes: usize,
     hasher: blake3::Hasher,
 }
 
@@ -58,6 +59,7 @@ impl SnapshotReader {
             generation: persister.generation,
             pause: persister.paused,
             next: Next::Header,
+            chunk_bytes: SNAPSHOT_CHUNK_BYTES,
             hasher: blake3::Hasher::new(),
         })
     }
@@ -70,6 +72,13 @@ impl SnapshotReader {
     /// Consensus' membership as of then, and where it was set.
     pub fn membership(&self) -> Option<(Option<LogPosition>, Bytes)> {
         self.header.membership()
+    }
+
+    /// Smaller chunks, so that a test has many; never smaller than a pair.
+    #[cfg(test)]
+    pub(super) fn in_chunks_of(mut self, bytes: usize) -> SnapshotReader {
+        self.chunk_bytes = bytes;
+        self
     }
 
     fn chunk(&mut self) -> Result<Option<Bytes>, SnapshotError> {
@@ -120,7 +129,8 @@ impl SnapshotReader {
                     return ControlFlow::Break(());
                 }
             }
-            if chunk.len() + PAIR_OVERHEAD + key.len() + value.len() > SNAPSHOT_CHUNK_BYTES {
+            let length = chunk.len() + PAIR_OVERHEAD + key.len() + value.len();
+            if length > self.chunk_bytes && chunk.len() > 1 {
                 next = Some(key.to_vec());
                 return ControlFlow::Break(());
             }

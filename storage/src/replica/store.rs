@@ -102,8 +102,12 @@ impl Store {
 
     /// A store in memory that behaves like one on disk, for simulation and tests.
     pub fn in_memory() -> Store {
-        Store::on(Arc::new(MemoryBackend::default()), &StoreOptions::default())
-            .unwrap_or_else(|error| panic!("memory failed: {error}"))
+        Store::on(
+            Arc::new(MemoryBackend::default()),
+            &StoreOptions::default(),
+            true,
+        )
+        .unwrap_or_else(|error| panic!("memory failed: {error}"))
     }
 
     /// Loses what no checkpoint covers, as a power cut would: only of a store in memory, and only
@@ -208,7 +212,8 @@ impl Store {
         Ok(Some(u32::from_be_bytes(bytes)))
     }
 
-    fn drop_leftovers(&self) -> Result<(), BackendError> {
+    /// Drops the trees that nobody names.
+    pub(super) fn drop_leftovers(&self) -> Result<(), BackendError> {
         let mut named = Vec::new();
         for group in self.groups() {
             named.extend(self.current(group)?.map(|it| tree_name(group, it)));
@@ -227,7 +232,7 @@ impl Store {
         std::fs::create_dir_all(dir).map_err(|source| Closed::Refused(io_error(dir, source)))?;
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let backend = SledBackend::open(dir, options.cache_bytes)?;
-            Ok(Store::on(Arc::new(backend), options))
+            Ok(Store::on(Arc::new(backend), options, new))
         }));
         let store = match opened {
             Ok(Ok(store)) => store.map_err(|error| match error {
@@ -249,11 +254,16 @@ impl Store {
         Ok(store)
     }
 
-    fn on(backend: Arc<dyn Backend>, options: &StoreOptions) -> Result<Store, OpenStoreError> {
-        let groups = backend.names().iter().any(|it| it.starts_with("group-"));
+    /// A store on a backend that is open.
+    pub(super) fn on(
+        backend: Arc<dyn Backend>,
+        options: &StoreOptions,
+        new: bool,
+    ) -> Result<Store, OpenStoreError> {
         let meta = backend.tree(META)?;
         match meta.get(FORMAT_KEY)? {
-            None if groups => {
+            // sled takes files that it cannot read for the torn end of an empty database.
+            None if !new => {
                 return Err(BackendError::Damaged("it does not say its format".to_owned()).into());
             }
             None => {

@@ -6,6 +6,7 @@ mod books;
 mod codecs;
 mod crashes;
 mod damage;
+mod faulty;
 mod reads;
 mod snapshots;
 mod support;

@@ -1,1 +1,104 @@
-//! Soon.
+//! Reads and applies go on while a persist is under way, and across its edges.
+
+use super::faulty::FaultyMemory;
+use super::support::{GROUP, World};
+use crate::replica::{PersistError, Replica, StoreOptions};
+use std::sync::Arc;
+
+#[test]
+fn reads_see_front_frozen_and_tree_as_one() {
+    for seed in 0..4 {
+        let faulty = FaultyMemory::new();
+        let mut world = World::new(seed);
+        let replica = Replica::open(&faulty.open(), GROUP).unwrap();
+        for _ in 0..6 {
+            for _ in 0..10 {
+                world.random_batch();
+            }
+            world.feed(&replica);
+            faulty.faults.shut();
+            let persisting = std::thread::spawn({
+                let replica = replica.clone();
+                move || replica.persist(u64::MAX)
+            });
+            faulty.faults.wait_for_a_batch();
+            world.check_reads(&replica);
+            for _ in 0..10 {
+                world.random_batch();
+            }
+            // The persist stands still, and apply does not wait for it.
+            world.feed(&replica);
+            world.check_reads(&replica);
+            world.check_hash(&replica);
+            faulty.faults.open();
+            persisting.join().unwrap().unwrap();
+            world.check_reads(&replica);
+        }
+    }
+}
+
+#[test]
+fn a_persist_that_failed_is_tried_again_and_nothing_is_lost_meanwhile() {
+    let faulty = FaultyMemory::new();
+    let mut world = World::new(5);
+    let replica = Replica::open(&faulty.open(), GROUP).unwrap();
+    for writes in 0..30 {
+        for _ in 0..5 {
+            world.random_batch();
+        }
+        world.feed(&replica);
+        let before = replica.persisted();
+        faulty.faults.allow_writes(Some(writes % 6));
+        assert!(replica.persist(u64::MAX).is_err() || writes % 6 == 5);
+        assert!(replica.persisted() == before || writes % 6 == 5);
+        world.random_batch();
+        world.feed(&replica);
+        world.check_reads(&replica);
+        faulty.faults.allow_writes(None);
+        replica.persist(u64::MAX).unwrap();
+        assert_eq!(replica.persisted(), replica.applied());
+        world.check_reads(&replica);
+    }
+    assert_eq!(replica.scrub().problems, Vec::<String>::new());
+}
+
+#[test]
+fn nothing_is_persisted_with_too_little_room() {
+    let faulty = FaultyMemory::new();
+    let replica = Replica::open(
+        &faulty.open_with(StoreOptions {
+            min_free_bytes: 1 << 40,
+            ..StoreOptions::default()
+        }),
+        GROUP,
+    )
+    .unwrap();
+    let mut world = World::new(6);
+    world.random_batch();
+    world.feed(&replica);
+    let refused = replica.persist(u64::MAX);
+    assert!(
+        matches!(refused, Err(PersistError::DiskFull(_))),
+        "{refused:?}"
+    );
+    world.check_reads(&replica);
+}
+
+#[test]
+#[should_panic(expected = "the process ends")]
+fn a_read_that_fails_ends_the_process_rather_than_answer() {
+    let faulty = FaultyMemory::new();
+    let store = faulty.open_with(StoreOptions {
+        on_fatal: Arc::new(|_| panic!("the process ends")),
+        ..StoreOptions::default()
+    });
+    let replica = Replica::open(&store, GROUP).unwrap();
+    let mut world = World::new(8);
+    for _ in 0..30 {
+        world.random_batch();
+    }
+    world.feed(&replica);
+    replica.persist(u64::MAX).unwrap();
+    faulty.faults.fail_reads();
+    world.check_reads(&replica);
+}

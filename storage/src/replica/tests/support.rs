@@ -130,15 +130,6 @@ impl World {
         decisions
     }
 
-    pub(super) fn run(&mut self, ledger: LedgerId, command: Command) -> Decision {
-        let envelope = Envelope {
-            ledger,
-            once: None,
-            command,
-        };
-        self.batch(&[envelope]).remove(0)
-    }
-
     fn note(&mut self, envelope: &Envelope, decision: &Decision) {
         let kind = match (&envelope.command, &decision.effect) {
             (_, Effect::AccountCreated) => Kind::Account,

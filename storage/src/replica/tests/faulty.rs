@@ -1,0 +1,186 @@
+//! Memory that fails, or holds still, when a test says so.
+
+use crate::replica::backend::{Backend, Changes, MemoryBackend, Tree, Visitor};
+use crate::replica::error::BackendError;
+use crate::replica::{Store, StoreOptions};
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
+
+#[derive(Clone, Default)]
+pub(super) struct Faults {
+    shared: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Writes that still succeed; all do if there is no number.
+    writes_left: Option<u64>,
+    reads_fail: bool,
+    /// Batches wait while it is shut.
+    shut: bool,
+    waiting: bool,
+}
+
+impl Faults {
+    pub(super) fn allow_writes(&self, writes: Option<u64>) {
+        self.shared.0.lock().writes_left = writes;
+    }
+
+    pub(super) fn fail_reads(&self) {
+        self.shared.0.lock().reads_fail = true;
+    }
+
+    pub(super) fn shut(&self) {
+        self.shared.0.lock().shut = true;
+    }
+
+    pub(super) fn open(&self) {
+        self.shared.0.lock().shut = false;
+        self.shared.1.notify_all();
+    }
+
+    /// Returns once a batch waits at the gate.
+    pub(super) fn wait_for_a_batch(&self) {
+        let mut state = self.shared.0.lock();
+        while !state.waiting {
+            self.shared.1.wait(&mut state);
+        }
+    }
+
+    fn gate(&self) {
+        let mut state = self.shared.0.lock();
+        while state.shut {
+            state.waiting = true;
+            self.shared.1.notify_all();
+            self.shared.1.wait(&mut state);
+        }
+        state.waiting = false;
+    }
+
+    fn write(&self) -> Result<(), BackendError> {
+        match &mut self.shared.0.lock().writes_left {
+            None => Ok(()),
+            Some(0) => Err(failed()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
+    fn read(&self) -> Result<(), BackendError> {
+        if self.shared.0.lock().reads_fail {
+            return Err(failed());
+        }
+        Ok(())
+    }
+}
+
+fn failed() -> BackendError {
+    BackendError::Io {
+        what: "as told".to_owned(),
+        source: std::io::ErrorKind::Other.into(),
+    }
+}
+
+/// What outlives a crash: open a store on it as often as you like.
+pub(super) struct FaultyMemory {
+    pub(super) memory: Arc<MemoryBackend>,
+    pub(super) faults: Faults,
+}
+
+impl FaultyMemory {
+    pub(super) fn new() -> FaultyMemory {
+        FaultyMemory {
+            memory: Arc::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    pub(super) fn open(&self) -> Store {
+        self.open_with(StoreOptions::default())
+    }
+
+    pub(super) fn open_with(&self, options: StoreOptions) -> Store {
+        let backend = Faulty {
+            memory: self.memory.clone(),
+            faults: self.faults.clone(),
+        };
+        let store = Store::on(Arc::new(backend), &options, true).unwrap();
+        store.drop_leftovers().unwrap();
+        store
+    }
+}
+
+struct Faulty {
+    memory: Arc<MemoryBackend>,
+    faults: Faults,
+}
+
+struct FaultyTree {
+    tree: Arc<dyn Tree>,
+    faults: Faults,
+}
+
+impl Backend for Faulty {
+    fn tree(&self, name: &str) -> Result<Arc<dyn Tree>, BackendError> {
+        let tree = self.memory.tree(name)?;
+        let faults = self.faults.clone();
+        Ok(Arc::new(FaultyTree { tree, faults }))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.memory.names()
+    }
+
+    fn drop_tree(&self, name: &str) -> Result<(), BackendError> {
+        self.faults.write()?;
+        self.memory.drop_tree(name)
+    }
+
+    fn sync(&self) -> Result<(), BackendError> {
+        self.faults.write()?;
+        self.memory.sync()
+    }
+
+    fn room(&self) -> Option<u64> {
+        Some(64 * 1024 * 1024)
+    }
+
+    fn power_cut(&self) -> bool {
+        self.memory.power_cut()
+    }
+}
+
+impl Tree for FaultyTree {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
+        self.faults.read()?;
+        self.tree.get(key)
+    }
+
+    fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError> {
+        for pair in pairs {
+            self.faults.write()?;
+            self.tree.put_in_turn(std::slice::from_ref(pair))?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, changes: Changes) -> Result<(), BackendError> {
+        self.faults.gate();
+        self.faults.write()?;
+        self.tree.write(changes)
+    }
+
+    fn visit(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        newest_first: bool,
+        each: &mut Visitor<'_>,
+    ) -> Result<(), BackendError> {
+        self.faults.read()?;
+        self.tree.visit(from, to, newest_first, each)
+    }
+}
