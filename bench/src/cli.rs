@@ -43,17 +43,17 @@ pub struct PayArgs {
 /// What stands under load: a cluster of its own, unless one that runs already is named.
 #[derive(Debug, Args)]
 pub struct SystemArgs {
-    /// The topology of the cluster to start.
-    #[arg(long, default_value = "cluster-configs/three-regions.toml")]
-    pub topology: PathBuf,
-    /// The `florin` binary to start it from; the one beside this binary unless told.
+    /// The topology of the cluster to start; three nodes in three regions unless told.
     #[arg(long)]
-    pub florin: Option<PathBuf>,
+    pub topology: Option<PathBuf>,
+    /// Where its data lie while it runs; beside this binary unless told.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
     /// A running cluster instead: what `florin demo --ready-file` wrote.
-    #[arg(long, conflicts_with_all = ["url", "topology"])]
+    #[arg(long, conflicts_with_all = ["url", "topology", "data"])]
     pub ready_file: Option<PathBuf>,
     /// A running cluster instead: its frontend's address.
-    #[arg(long, conflicts_with = "topology", requires_all = ["ca", "admin_url", "admin_token"])]
+    #[arg(long, conflicts_with_all = ["topology", "data"], requires_all = ["ca", "admin_url", "admin_token"])]
     pub url: Option<String>,
     /// The certificate authority of that cluster's frontends, a PEM file.
     #[arg(long, requires = "url")]

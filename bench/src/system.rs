@@ -3,10 +3,12 @@
 use crate::cli::SystemArgs;
 use crate::client::Target;
 use crate::partners::Doors;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use florin_node::cluster::{Cluster, ClusterOptions, Topology};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
 
 /// A cluster that serves. One that was started for the run ends with [`System::stop`].
 pub struct System {
@@ -16,6 +18,8 @@ pub struct System {
     pub regions: Vec<String>,
     /// For people.
     pub description: String,
+    /// The processes and their folder, if they were started for the run.
+    own: Option<(Cluster, TempDir)>,
 }
 
 /// What `florin demo --ready-file` writes, as far as it is needed here.
@@ -46,15 +50,53 @@ impl System {
                 doors: doors(url, ca, admin_url, token)?,
                 regions: Vec::new(),
                 description: format!("the cluster at {url}"),
+                own: None,
             });
         }
-        anyhow::bail!("no cluster")
+        started(args).await
     }
 
-    /// Stops what was started.
+    /// Stops what was started for the run, and removes its data.
     pub async fn stop(self) -> Result<()> {
+        let Some((cluster, folder)) = self.own else {
+            return Ok(());
+        };
+        let well = cluster.stop().await;
+        folder.close().context("the data could not be removed")?;
+        if !well {
+            bail!("a process of the cluster did not end well");
+        }
         Ok(())
     }
+}
+
+async fn started(args: &SystemArgs) -> Result<System> {
+    let beside = std::env::current_exe().context("cannot find the running program")?;
+    let beside = beside.parent().context("the running program lies in no folder")?;
+    // Not in the system's folder for temporary files, which is often in memory: there an fsync
+    // costs nothing, and the figures would mean nothing.
+    let folder = tempfile::Builder::new()
+        .prefix("florin-bench-")
+        .tempdir_in(args.data.as_deref().unwrap_or(beside))
+        .context("no folder for the data")?;
+    let topology = match &args.topology {
+        Some(file) => Topology::load(file)?,
+        None => Topology::three_regions()?,
+    };
+    let options = ClusterOptions::new(folder.path())
+        .context("build it with `cargo build --release --bin florin`")?;
+    let name = topology.cluster.name.clone();
+    eprintln!("starting the cluster {name} in {}", folder.path().display());
+    let cluster = Cluster::start(topology, options).await?;
+    let url = cluster.urls().into_iter().next();
+    let url = url.context("the topology has no frontend")?;
+    let regions = cluster.topology().regions();
+    Ok(System {
+        doors: doors(&url, &cluster.ca(), &cluster.admin_url(0), cluster.admin_token())?,
+        regions: regions.into_iter().map(str::to_owned).collect(),
+        description: format!("the cluster {name} of {} nodes at {url}", cluster.nodes().len()),
+        own: Some((cluster, folder)),
+    })
 }
 
 fn attached_by_file(path: &Path) -> Result<System> {
@@ -66,6 +108,7 @@ fn attached_by_file(path: &Path) -> Result<System> {
         doors: doors(&ready.url, &ready.ca, &ready.admin_url, &ready.admin_token)?,
         regions: regions.into_iter().collect(),
         description: format!("the cluster at {}", ready.url),
+        own: None,
     })
 }
 
