@@ -206,15 +206,17 @@ impl Inner {
             .unwrap_or_else(|gone| Err(io::Error::other(gone)))
     }
 
+    /// Writes until the queue is empty; each segment that fills up makes room for the next.
     fn step(&self, writer: &mut Writer) -> bool {
-        let mut written = writer.step();
-        if let Err(error) = self.shared.segments.work() {
-            self.shared.fail("cannot prepare a segment", &error);
+        loop {
+            let written = writer.step();
+            match self.shared.segments.work() {
+                Ok(_) if written => return true,
+                Ok(None) => {}
+                Ok(Some(_)) => return false,
+                Err(error) => drop(self.shared.fail("cannot prepare a segment", &error)),
+            }
         }
-        if !written {
-            written = writer.step();
-        }
-        written
     }
 
     fn close(&self) {

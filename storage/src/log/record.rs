@@ -195,3 +195,74 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     number.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            kind: Kind::Entry,
+            last: true,
+            group: 7,
+            body_len: 200,
+            segment: 3,
+            round: 99,
+            position: Some(LogPosition { term: 5, index: 6 }),
+            offset: 1_096,
+            round_start: 1_024,
+            round_len: 512,
+            previous: 0xdead_beef,
+            body_crc: 1,
+            crc: 0,
+        }
+    }
+
+    #[test]
+    fn headers_come_back() {
+        let mut bytes = [0; HEADER];
+        let mut written = header();
+        written.crc = written.encode(&mut bytes);
+        assert_eq!(Header::decode(&bytes), Ok(written.clone()));
+        written.position = None;
+        written.last = false;
+        written.crc = written.encode(&mut bytes);
+        assert_eq!(Header::decode(&bytes), Ok(written));
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_shorter_header_is_whole() {
+        let mut bytes = [0; HEADER];
+        header().encode(&mut bytes);
+        for bit in 0..HEADER * 8 {
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Header::decode(&bytes), Err(NoHeader::Broken), "bit {bit}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        for length in 0..HEADER {
+            assert_eq!(Header::decode(&bytes[..length]), Err(NoHeader::Broken));
+        }
+    }
+
+    #[test]
+    fn a_header_of_a_later_format_is_told_from_a_broken_one() {
+        let mut bytes = [0; HEADER];
+        header().encode(&mut bytes);
+        bytes[4] = VERSION + 1;
+        let crc = crc32c::crc32c(&bytes[..HEADER - 4]).to_le_bytes();
+        bytes[HEADER - 4..].copy_from_slice(&crc);
+        assert_eq!(Header::decode(&bytes), Err(NoHeader::Version(VERSION + 1)));
+    }
+
+    #[test]
+    fn sectors_and_zeros() {
+        assert_eq!(sectors(511..513), 0..1_024);
+        assert_eq!(sectors(512..1_024), 512..1_024);
+        assert!(is_zero(&[]) && is_zero(&[0; 200]));
+        for at in [0, 63, 64, 199] {
+            let mut bytes = [0; 200];
+            bytes[at] = 1;
+            assert!(!is_zero(&bytes), "{at}");
+        }
+    }
+}

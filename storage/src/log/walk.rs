@@ -119,12 +119,16 @@ impl<'a> Walk<'a> {
             chain = header.crc;
             at += record_len(body.len());
             let last = header.last;
+            self.check_padding(body.end, at, &mut reading);
             reading.found.push(Found {
                 whole: crc == Some(header.body_crc),
                 header,
                 body,
             });
             if last {
+                if at > end || end - at >= SECTOR {
+                    reading.stopped = Some((at, "a round longer than its records".into()));
+                }
                 self.check_padding(at, end, &mut reading);
                 return reading;
             }
@@ -165,7 +169,7 @@ impl<'a> Walk<'a> {
         }
         let fits = header.body().end <= round_end
             && round_end <= self.bytes.len()
-            && header.round_len as usize % SECTOR == 0
+            && (header.round_len as usize).is_multiple_of(SECTOR)
             && end.is_none_or(|end| end == round_end);
         if !fits || (header.kind == Kind::Summary) != (at == 0) {
             return Err("a record header that contradicts itself".into());
@@ -174,9 +178,7 @@ impl<'a> Walk<'a> {
     }
 
     fn check_padding(&self, from: usize, end: usize, reading: &mut Reading) {
-        if from > end || end - from >= SECTOR {
-            reading.stopped = Some((from, "a round longer than its records".into()));
-        } else if !is_zero(self.bytes.get(from..end).unwrap_or_default()) {
+        if !is_zero(self.bytes.get(from..end).unwrap_or_default()) {
             reading.note = Some(format!(
                 "segment {} byte {from}: bits that mean nothing have changed",
                 self.tip.segment
@@ -207,10 +209,7 @@ impl<'a> Walk<'a> {
     fn has_missing_sector(&self, range: Range<usize>) -> bool {
         let range = sectors(range);
         let bytes = self.bytes.get(range.start..range.end.min(self.bytes.len()));
-        bytes
-            .unwrap_or_default()
-            .chunks(SECTOR)
-            .any(|sector| is_zero(sector))
+        bytes.unwrap_or_default().chunks(SECTOR).any(is_zero)
     }
 
     /// Whether something stands after the round that begins at `start`. If no header tells where it

@@ -38,9 +38,9 @@ pub(crate) fn entry(term: u64, index: u64, payload: &[u8]) -> LogEntry {
 
 /// A payload without zeros, told apart by group and index.
 pub(crate) fn payload(group: u32, index: u64, length: usize) -> Vec<u8> {
-    let seed = u64::from(group) * 31 + index * 7;
-    (0..length)
-        .map(|i| ((seed + i as u64) % 251) as u8 + 1)
+    let (seed, step) = (index * 7, u64::from(group) * 2 + 1);
+    (0..length as u64)
+        .map(|i| ((seed + i * step) % 251) as u8 + 1)
         .collect()
 }
 

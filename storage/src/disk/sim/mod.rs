@@ -1,13 +1,18 @@
 //! A disk in memory that tests can break: unsynced writes are lost or torn by a power cut, bits
 //! flip, writes go astray, calls fail, the disk fills up. The same seed gives the same damage.
 
+mod content;
+mod faults;
+
+pub use faults::{Counts, Faults, Misdirected};
+
 use super::{Disk, DiskFile};
+use content::Content;
+use faults::Dice;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
-
-const SECTOR: usize = 512;
 
 /// A simulated disk with one folder. Clones are the same disk.
 #[derive(Clone, Default)]
@@ -24,50 +29,6 @@ struct State {
     cut: bool,
     faults: Faults,
     counts: Counts,
-}
-
-/// What shall go wrong. A counter says how many calls still go well.
-#[derive(Debug, Clone, Default)]
-pub struct Faults {
-    /// Writes fail with EIO from then on.
-    pub fail_writes_after: Option<u64>,
-    /// Syncs of files fail with EIO from then on; what was to be synced is not durable, and a
-    /// later sync will not make it so.
-    pub fail_syncs_after: Option<u64>,
-    /// One write goes to this place instead of its own.
-    pub misdirect: Option<Misdirected>,
-    /// Reads that touch these bytes of the file fail with EIO.
-    pub unreadable: Option<(String, u64)>,
-}
-
-/// A write that goes astray.
-#[derive(Debug, Clone)]
-pub struct Misdirected {
-    /// How many writes go well before.
-    pub after: u64,
-    /// The file that is hit.
-    pub name: String,
-    /// Where it is hit.
-    pub offset: u64,
-}
-
-/// What was asked of the disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Writes to files.
-    pub writes: u64,
-    /// Syncs of files.
-    pub syncs: u64,
-    /// Bytes written.
-    pub bytes: u64,
-}
-
-#[derive(Clone, Default)]
-struct Content {
-    bytes: Vec<u8>,
-    durable: Vec<u8>,
-    /// Sectors that a power cut may lose.
-    unsynced: BTreeSet<usize>,
 }
 
 struct SimFile {
@@ -196,17 +157,38 @@ impl SimDisk {
     fn up(&self) -> io::Result<MutexGuard<'_, State>> {
         up(&self.state)
     }
+
+    /// As `up`, for a call that changes something.
+    fn change(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = up(&self.state)?;
+        state.change()?;
+        Ok(state)
+    }
 }
 
 fn up(state: &Mutex<State>) -> io::Result<MutexGuard<'_, State>> {
     let state = state.lock();
     if state.cut {
-        return Err(io::Error::other("the power was cut"));
+        return Err(power_cut());
     }
     Ok(state)
 }
 
+fn power_cut() -> io::Error {
+    io::Error::other("the power was cut")
+}
+
 impl State {
+    /// Counts a call that changes something; the power may fail now.
+    fn change(&mut self) -> io::Result<()> {
+        self.counts.changes += 1;
+        if Faults::spend(&mut self.faults.cut_after) {
+            self.cut = true;
+            return Err(power_cut());
+        }
+        Ok(())
+    }
+
     fn used(&self) -> u64 {
         let files = self.names.values();
         files.map(|content| content.lock().bytes.len() as u64).sum()
@@ -235,64 +217,13 @@ impl State {
     }
 }
 
-impl Content {
-    fn survivor(&self, dice: &mut Dice, keep: u64) -> Content {
-        let mut bytes = self.durable.clone();
-        for sector in &self.unsynced {
-            if dice.roll(100) >= keep {
-                continue;
-            }
-            let start = sector * SECTOR;
-            let end = (start + SECTOR).min(self.bytes.len());
-            if bytes.len() < end {
-                bytes.resize(end, 0);
-            }
-            if let (Some(to), Some(from)) = (bytes.get_mut(start..end), self.bytes.get(start..end))
-            {
-                to.copy_from_slice(from);
-            }
-        }
-        Content {
-            durable: bytes.clone(),
-            bytes,
-            unsynced: BTreeSet::new(),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8], offset: usize) {
-        let end = offset + bytes.len();
-        if self.bytes.len() < end {
-            self.bytes.resize(end, 0);
-        }
-        if let Some(to) = self.bytes.get_mut(offset..end) {
-            to.copy_from_slice(bytes);
-        }
-        if !bytes.is_empty() {
-            self.unsynced.extend(offset / SECTOR..=(end - 1) / SECTOR);
-        }
-    }
-
-    fn sync(&mut self) {
-        self.durable.resize(self.bytes.len(), 0);
-        for sector in std::mem::take(&mut self.unsynced) {
-            let start = sector * SECTOR;
-            let end = (start + SECTOR).min(self.bytes.len());
-            if let (Some(to), Some(from)) =
-                (self.durable.get_mut(start..end), self.bytes.get(start..end))
-            {
-                to.copy_from_slice(from);
-            }
-        }
-    }
-}
-
 impl Disk for SimDisk {
     fn list(&self) -> io::Result<Vec<String>> {
         Ok(self.up()?.names.keys().cloned().collect())
     }
 
     fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.up()?;
+        let mut state = self.change()?;
         if state.names.contains_key(name) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -313,19 +244,19 @@ impl Disk for SimDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let mut state = self.up()?;
+        let mut state = self.change()?;
         let content = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
         state.names.insert(to.into(), content);
         Ok(())
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let removed = self.up()?.names.remove(name);
+        let removed = self.change()?.names.remove(name);
         removed.map(drop).ok_or(io::ErrorKind::NotFound.into())
     }
 
     fn sync_folder(&self) -> io::Result<()> {
-        let mut state = self.up()?;
+        let mut state = self.change()?;
         state.durable_names = state.names.clone();
         Ok(())
     }
@@ -370,7 +301,7 @@ impl DiskFile for SimFile {
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let mut state = up(&self.state)?;
-        if spend(&mut state.faults.fail_writes_after) {
+        if Faults::spend(&mut state.faults.fail_writes_after) {
             return Err(io::Error::other("simulated EIO"));
         }
         let (mut target, mut at) = (Arc::clone(&self.content), offset);
@@ -395,12 +326,14 @@ impl DiskFile for SimFile {
         state.counts.writes += 1;
         state.counts.bytes += bytes.len() as u64;
         target.lock().write(bytes, at as usize);
-        Ok(())
+        // The power may fail while it is written; what arrives is up to the cut.
+        state.change()
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = up(&self.state)?;
-        if spend(&mut state.faults.fail_syncs_after) {
+        state.change()?;
+        if Faults::spend(&mut state.faults.fail_syncs_after) {
             // The kernel marks the pages clean: a later sync has nothing left to write.
             self.content.lock().unsynced.clear();
             return Err(io::Error::other("simulated EIO"));
@@ -408,30 +341,5 @@ impl DiskFile for SimFile {
         state.counts.syncs += 1;
         self.content.lock().sync();
         Ok(())
-    }
-}
-
-/// Whether the counter has run out.
-fn spend(left: &mut Option<u64>) -> bool {
-    match left {
-        None => false,
-        Some(0) => true,
-        Some(left) => {
-            *left -= 1;
-            false
-        }
-    }
-}
-
-/// Numbers that look random and are not (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % sides
     }
 }
