@@ -8,6 +8,7 @@ use crate::{door, telemetry};
 use anyhow::{Context, Result, bail};
 use florin_api::{AdminOptions, serve_admin};
 use florin_raft::{FormerSelf, Host, HostOptions, tuned_server};
+use florin_shards::{FollowOptions, Gateway, GatewayOptions, follow};
 use florin_storage::disk::RealDisk;
 use florin_storage::log::{Log, LogOptions};
 use florin_storage::replica::{Store, StoreOptions};
@@ -37,7 +38,26 @@ pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
     );
 
     let (log, store) = open_data(&config, &folder)?;
-    let host = Host::start(host_options(&config, &folder, dialer), log, store).await?;
+    let connector = dialer.connector();
+    let options = host_options(&config, &folder, dialer);
+    let gateway_options = GatewayOptions {
+        cluster: config.cluster.clone(),
+        member: options.member(),
+        name: config.name.clone(),
+        version: crate::VERSION.into(),
+        require_peer_roles: options.require_peer_roles,
+    };
+    let host = Host::start(options, log, store).await?;
+    let gateway = Gateway::new(host.clone(), gateway_options);
+    let follow = follow(
+        host.clone(),
+        FollowOptions {
+            node: config.node_id(),
+            cluster: config.cluster.clone(),
+            connector,
+        },
+    );
+    let follow = tokio::spawn(follow);
     let (close, closed) = watch::channel(false);
     let admin = tokio::spawn(serve_admin(
         admin_door,
@@ -47,6 +67,7 @@ pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
     ));
     let server = tuned_server()
         .add_service(host.transport())
+        .add_service(gateway.service())
         .serve_with_incoming_shutdown(listener::accept(door, tls), told(closed));
     let mut server = tokio::spawn(server);
     tracing::info!("serving");
@@ -64,6 +85,8 @@ pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
             Err(panicked) => Err(panicked.into()),
         },
     };
+    gateway.close();
+    follow.abort();
     tracing::info!("stopping: leaderships are handed over, then everything is made durable");
     if tokio::time::timeout(FAREWELL, host.shutdown())
         .await

@@ -35,23 +35,27 @@ pub fn start_logs() {
     };
 }
 
-/// A panic is a broken invariant: the process says so and ends, and its supervisor starts it
-/// again from what is durable. Going on could answer wrongly. Code that must survive a library's
-/// panic says so by [`florin_storage::guarded`].
+/// A panic on a node is a broken invariant: the process says so and ends, and its supervisor
+/// starts it again from what is durable. Going on could answer wrongly. What must survive a
+/// library's panic is guarded: see [`florin_storage::guard`].
 pub fn abort_on_panic() {
-    let default = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if is_guarded() {
+    std::panic::set_hook(Box::new(|panic| {
+        if florin_storage::guard::is_guarded() {
+            tracing::warn!(%panic, "a library panicked on what it was given");
             return;
         }
-        tracing::error!(%panic, "a broken invariant: this process ends");
-        default(panic);
+        let backtrace = std::backtrace::Backtrace::force_capture();
+        tracing::error!(%panic, %backtrace, "a broken invariant: this process ends");
         std::process::abort();
     }));
 }
 
-fn is_guarded() -> bool {
-    false
+/// A frontend holds no state: a panic ends the request it happened in, and is written down.
+pub fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let backtrace = std::backtrace::Backtrace::force_capture();
+        tracing::error!(%panic, %backtrace, "a broken invariant: this request ends");
+    }));
 }
 
 /// Makes the process's metrics recorder; call within a tokio runtime, at most once in a process.

@@ -4,6 +4,7 @@
 //! [`replica`] is the ledger of one group on this node: in memory, written behind into sled.
 
 pub mod disk;
+pub mod guard;
 pub mod log;
 pub mod replica;
 

@@ -31,12 +31,14 @@ struct Common {
 
 pub(super) async fn node(args: NodeArgs) -> Result<ExitCode> {
     let config: NodeConfig = config::load(&args.common.config)?;
+    telemetry::abort_on_panic();
     node::run(config, begin(&args.common)?).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn api(args: ApiArgs) -> Result<ExitCode> {
     let config: FrontendConfig = config::load(&args.common.config)?;
+    telemetry::log_panics();
     frontend::run(config, begin(&args.common)?).await?;
     Ok(ExitCode::SUCCESS)
 }
@@ -44,7 +46,6 @@ pub(super) async fn api(args: ApiArgs) -> Result<ExitCode> {
 /// What processes that serve have in common.
 fn begin(common: &Common) -> Result<Shutdown> {
     telemetry::start_logs();
-    telemetry::abort_on_panic();
     if common.end_with_parent {
         end_with_parent()?;
     }

@@ -1,7 +1,8 @@
 //! `florin verify`: checks a stopped node's data.
 
 use crate::folder;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use florin_storage::replica::verify::verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -26,5 +27,11 @@ pub(super) fn run(args: &Args) -> Result<ExitCode> {
         "node {} of cluster `{}`, incarnation {}",
         identity.node, identity.cluster, identity.incarnation
     );
+    let report =
+        verify(&args.dir).with_context(|| format!("{} cannot be checked", args.dir.display()))?;
+    println!("{report}");
+    if !report.is_sound() {
+        bail!("{} does not hold", args.dir.display());
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,11 +8,11 @@ use super::backend::{Backend, MemoryBackend, SledBackend, Tree};
 use super::error::{BackendError, OpenStoreError};
 use super::limits;
 use super::view::OnFatal;
+use crate::guard::guarded;
 use florin_ledger::id::GroupId;
 use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -230,10 +230,10 @@ impl Store {
     fn open_folder(dir: &Path, options: &StoreOptions) -> Result<Store, Closed> {
         let new = !dir.join("db").is_file();
         std::fs::create_dir_all(dir).map_err(|source| Closed::Refused(io_error(dir, source)))?;
-        let opened = catch_unwind(AssertUnwindSafe(|| {
+        let opened = guarded(|| {
             let backend = SledBackend::open(dir, options.cache_bytes)?;
             Ok(Store::on(Arc::new(backend), options, new))
-        }));
+        });
         let store = match opened {
             Ok(Ok(store)) => store.map_err(|error| match error {
                 OpenStoreError::Backend(BackendError::Sled(error)) => closed(dir, error),
