@@ -72,7 +72,9 @@ impl System {
 
 async fn started(args: &SystemArgs) -> Result<System> {
     let beside = std::env::current_exe().context("cannot find the running program")?;
-    let beside = beside.parent().context("the running program lies in no folder")?;
+    let beside = beside
+        .parent()
+        .context("the running program lies in no folder")?;
     // Not in the system's folder for temporary files, which is often in memory: there an fsync
     // costs nothing, and the figures would mean nothing.
     let folder = tempfile::Builder::new()
@@ -92,9 +94,17 @@ async fn started(args: &SystemArgs) -> Result<System> {
     let url = url.context("the topology has no frontend")?;
     let regions = cluster.topology().regions();
     Ok(System {
-        doors: doors(&url, &cluster.ca(), &cluster.admin_url(0), cluster.admin_token())?,
+        doors: doors(
+            &url,
+            &cluster.ca(),
+            &cluster.admin_url(0),
+            cluster.admin_token(),
+        )?,
         regions: regions.into_iter().map(str::to_owned).collect(),
-        description: format!("the cluster {name} of {} nodes at {url}", cluster.nodes().len()),
+        description: format!(
+            "the cluster {name} of {} nodes at {url}",
+            cluster.nodes().len()
+        ),
         own: Some((cluster, folder)),
     })
 }

@@ -31,7 +31,10 @@ async fn main() -> ExitCode {
         _ => println!("{report}"),
     }
     if !report.audit.held() {
-        eprintln!("florin-bench: {} wallets are wrong", report.audit.wrong.len());
+        eprintln!(
+            "florin-bench: {} wallets are wrong",
+            report.audit.wrong.len()
+        );
         return ExitCode::FAILURE;
     }
     if report.acknowledged == 0 {

@@ -1,3 +1,5 @@
+//! What configurations are accepted, and what is said of those that are not.
+
 use super::*;
 
 const NODE: &str = include_str!("../../../cluster-configs/examples/node.toml");
