@@ -1,19 +1,30 @@
 //! One replicated group, as its users see it.
 
+use crate::limits;
+use crate::node::Node;
 use crate::options::Member;
+use crate::replicated::Replicated;
 use crate::status::GroupStatus;
+use crate::types::{Peer, Types};
 use bytes::Bytes;
 use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
 use florin_storage::LogPosition;
 use florin_storage::replica::Replica;
+use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
+use openraft::{ChangeMembers, LinearizerOption};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// A handle on this node's replica of a group. Cheap to clone.
 #[derive(Clone)]
-pub struct Group {}
+pub struct Group {
+    node: Arc<Node>,
+    inner: Arc<Replicated>,
+}
 
 /// A request that a quorum holds durably and that this leader has applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,9 +126,13 @@ pub enum ChangeMembersError {
 }
 
 impl Group {
+    pub(crate) fn new(node: Arc<Node>, inner: Arc<Replicated>) -> Group {
+        Group { node, inner }
+    }
+
     /// Its number.
     pub fn id(&self) -> GroupId {
-        todo!()
+        self.inner.id
     }
 
     /// Puts a request (an encoded `Envelope`) into the leader's next batch and waits for the decision.
@@ -127,8 +142,11 @@ impl Group {
         envelope: Bytes,
         deadline: Instant,
     ) -> Result<Committed, ProposeError> {
-        let _ = (partner, envelope, deadline);
-        todo!()
+        let (done, answered) = oneshot::channel();
+        self.submit(partner, envelope, deadline, move |answer| {
+            drop(done.send(answer))
+        });
+        answered.await.unwrap_or(Err(ProposeError::Unknown))
     }
 
     /// As [`Group::propose`], without a task that waits: `done` is called exactly once, from the
@@ -140,11 +158,12 @@ impl Group {
         deadline: Instant,
         done: impl FnOnce(Result<Committed, ProposeError>) + Send + 'static,
     ) {
-        let _ = (partner, envelope, deadline, done);
-        todo!()
+        self.inner
+            .proposer
+            .submit(partner, envelope, deadline, Box::new(done));
     }
 
-    /// Answers a question about a ledger, and says how fresh the answer is.
+    /// Answers a question about a ledger, and says how fresh the answer is at least.
     pub async fn read(
         &self,
         consistency: Consistency,
@@ -152,8 +171,8 @@ impl Group {
         query: &Query,
         deadline: Instant,
     ) -> Result<(Answer, Option<LogPosition>), ReadError> {
-        let _ = (consistency, ledger, query, deadline);
-        todo!()
+        let position = self.fresh(consistency, deadline).await?;
+        Ok((self.inner.replica.query(ledger, query), position))
     }
 
     /// Waits until this replica is as fresh as asked for; what is read from [`Group::replica`]
@@ -163,56 +182,162 @@ impl Group {
         consistency: Consistency,
         deadline: Instant,
     ) -> Result<Option<LogPosition>, ReadError> {
-        let _ = (consistency, deadline);
-        todo!()
+        match consistency {
+            Consistency::Stale => Ok(self.inner.replica.applied()),
+            Consistency::AtLeast(index) => self.applied_at_least(index, deadline).await,
+            Consistency::Linearizable => {
+                let index = self.read_index(deadline).await?;
+                self.applied_at_least(index, deadline).await
+            }
+        }
+    }
+
+    /// What must be applied before an answer holds everything that was acknowledged by now.
+    ///
+    /// A quorum that acknowledged this leader within the lease grants no vote to another, and a
+    /// member that restarted since grants none for a whole election timeout; only part of the
+    /// lease is used, for clocks run at different rates. Past that, one round of heartbeats
+    /// serves all who wait.
+    async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
+        let wait = deadline.saturating_duration_since(Instant::now());
+        let option = LinearizerOption::new(Some(self.inner.lease), true).with_wait_timeout(wait);
+        let asked = tokio::time::timeout(wait, self.inner.raft.get_read_linearizer(option)).await;
+        match asked {
+            Err(_) => Err(ReadError::TimedOut),
+            Ok(Ok(linearizer)) => Ok(linearizer.read_log_id().index()),
+            Ok(Err(RaftError::Fatal(_))) => Err(ReadError::Stopped),
+            Ok(Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward)))) => {
+                Err(ReadError::NotLeader {
+                    hint: forward.leader_id.map(NodeId),
+                })
+            }
+            Ok(Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_)))) => {
+                Err(ReadError::TimedOut)
+            }
+        }
+    }
+
+    async fn applied_at_least(
+        &self,
+        index: u64,
+        deadline: Instant,
+    ) -> Result<Option<LogPosition>, ReadError> {
+        let replica = &self.inner.replica;
+        let reached = || replica.applied().is_some_and(|at| at.index >= index);
+        if !reached() {
+            let mut applied = self.inner.applied.clone();
+            let waited =
+                tokio::time::timeout_at(deadline.into(), applied.wait_for(|_| reached())).await;
+            waited
+                .map_err(|_| ReadError::TimedOut)?
+                .map_err(|_| ReadError::Stopped)?;
+        }
+        Ok(replica.applied())
     }
 
     /// The leader this replica knows of.
     pub fn leader(&self) -> Option<NodeId> {
-        todo!()
+        *self.inner.leader.borrow()
     }
 
     /// Follows the leader this replica knows of.
     pub fn watch_leader(&self) -> watch::Receiver<Option<NodeId>> {
-        todo!()
+        self.inner.leader.clone()
     }
 
     /// Follows the index this replica has applied.
     pub fn watch_applied(&self) -> watch::Receiver<u64> {
-        todo!()
+        self.inner.applied.clone()
     }
 
     /// What this replica says about itself.
     pub fn status(&self) -> GroupStatus {
-        todo!()
+        GroupStatus::of(&self.inner)
     }
 
     /// The ledger of this replica.
     pub fn replica(&self) -> Replica {
-        todo!()
+        self.inner.replica.clone()
     }
 
     /// Hands leadership to another voter and waits until it is taken.
     pub async fn transfer_leader(&self, to: NodeId) -> Result<(), TransferLeaderError> {
-        let _ = to;
-        todo!()
+        if !self.inner.leads() {
+            return Err(TransferLeaderError::NotLeader);
+        }
+        if !self.inner.membership().voter_ids().any(|id| id == to.0) {
+            return Err(TransferLeaderError::NotVoter(to));
+        }
+        if to == self.node.options.node {
+            return Ok(());
+        }
+        let triggered = self.inner.raft.trigger().transfer_leader(to.0).await;
+        triggered.map_err(|_| TransferLeaderError::Stopped)?;
+        let mut leader = self.inner.leader.clone();
+        let taken = leader.wait_for(|leader| *leader == Some(to));
+        match tokio::time::timeout(limits::TRANSFER_TIMEOUT, taken).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(TransferLeaderError::Stopped),
+            Err(_) => Err(TransferLeaderError::TimedOut(to)),
+        }
     }
 
-    /// Adds a member that follows without a vote, and waits until it has caught up.
+    /// Adds a member that follows without a vote, and waits until it has caught up. A node that
+    /// comes back under another incarnation must be removed first.
     pub async fn add_learner(&self, member: Member) -> Result<(), ChangeMembersError> {
-        let _ = member;
-        todo!()
+        let membership = self.inner.membership();
+        if let Some(known) = membership.get_node(&member.node.0)
+            && known.incarnation != member.incarnation
+        {
+            let message = format!(
+                "node {} is a member under another incarnation; remove it first",
+                member.node.0
+            );
+            return Err(ChangeMembersError::Refused(message));
+        }
+        let added = self
+            .inner
+            .raft
+            .add_learner(member.node.0, Peer::of(&member), true)
+            .await;
+        added.map(drop).map_err(change_error)
     }
 
     /// Gives a learner a vote.
     pub async fn promote(&self, node: NodeId) -> Result<(), ChangeMembersError> {
-        let _ = node;
-        todo!()
+        self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node.0])))
+            .await
     }
 
     /// Takes a node out of the group.
     pub async fn remove(&self, node: NodeId) -> Result<(), ChangeMembersError> {
-        let _ = node;
-        todo!()
+        let membership = self.inner.membership();
+        if membership.get_node(&node.0).is_none() {
+            return Ok(());
+        }
+        let node = BTreeSet::from([node.0]);
+        let change = if membership.voter_ids().any(|id| node.contains(&id)) {
+            ChangeMembers::RemoveVoters(node)
+        } else {
+            ChangeMembers::RemoveNodes(node)
+        };
+        self.change(change).await
+    }
+
+    async fn change(&self, change: ChangeMembers<u64, Peer>) -> Result<(), ChangeMembersError> {
+        let changed = self.inner.raft.change_membership(change, false).await;
+        changed.map(drop).map_err(change_error)
+    }
+}
+
+fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeMembersError {
+    match error {
+        RaftError::Fatal(_) => ChangeMembersError::Stopped,
+        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => {
+            ChangeMembersError::NotLeader {
+                hint: forward.leader_id.map(NodeId),
+            }
+        }
+        RaftError::APIError(error) => ChangeMembersError::Refused(error.to_string()),
     }
 }

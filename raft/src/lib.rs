@@ -9,13 +9,29 @@
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
+)]
+
 pub mod group;
 pub mod host;
 pub mod limits;
 pub mod options;
 pub mod roles;
 pub mod status;
+
+mod log_store;
+mod machine;
+mod network;
+mod node;
+mod persister;
+mod proposer;
+mod replicated;
+mod snapshot;
+mod spread;
 mod transport;
+mod types;
 
 pub use group::{
     ChangeMembersError, Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError,

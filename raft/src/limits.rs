@@ -9,8 +9,17 @@ pub const BATCH_COMMANDS: usize = 256;
 pub const BATCH_BYTES: usize = 64 << 10;
 /// Bytes of one encoded command: 8,190 transfers with references and metadata fit.
 pub const COMMAND_BYTES: usize = 2 << 20;
-/// Batches of one group that are proposed and not answered.
-pub const BATCHES_IN_FLIGHT: usize = 4;
+/// Batches of one group that are proposed and not answered: a round trip of 64 ms at one a
+/// millisecond.
+pub const BATCHES_UNDER_WAY: usize = 64;
+/// Bytes of batches of one group that are proposed and not answered.
+pub const BYTES_UNDER_WAY: usize = 8 << 20;
+/// How long requests gather while a batch is under way.
+pub const GATHER: Duration = Duration::from_millis(1);
+/// How often requests whose deadline has passed are answered.
+pub const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
+/// How long a tick may wait for its decision.
+pub const TICK_DEADLINE: Duration = Duration::from_secs(5);
 /// Requests of one partner that wait in a group.
 pub const QUEUE_PER_PARTNER: usize = 4_096;
 /// Requests that wait in a group.
@@ -32,13 +41,17 @@ pub const FRAME_BYTES: usize = 1 << 20;
 pub const MESSAGE_BYTES: usize = 16 << 20;
 /// Bytes that may be under way in one stream before the receiver says it has read some.
 pub const WINDOW_BYTES: u32 = 8 << 20;
-/// Messages of one group that wait on the receiving side of a stream.
-pub const INBOX_PER_GROUP: usize = 256;
+/// Appends of one session that wait on the receiving side.
+pub const INBOX_PER_SESSION: usize = 64;
+/// Questions of one stream that are answered at the same time.
+pub const CALLS_PER_STREAM: usize = 1_024;
 /// How long a heartbeat may wait for company.
 pub const HEARTBEAT_LINGER: Duration = Duration::from_millis(10);
 /// The first and the longest pause before a peer is dialled again.
 pub const RECONNECT: (Duration, Duration) =
     (Duration::from_millis(20), Duration::from_millis(1_000));
+/// How often a connection is probed, and how long the probe may take.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// How long a connection attempt may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -46,6 +59,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const LAG_FOR_SNAPSHOT: u64 = 1 << 40;
 /// A snapshot that made no progress for so long is given up.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
+/// How long sending a snapshot may take altogether.
+pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// Chunks of a snapshot that wait to be sent or written.
 pub const SNAPSHOT_CHUNKS: usize = 4;
 /// Unwritten bytes of a group after which it is persisted at once.
@@ -55,6 +70,16 @@ pub const PERSIST_INTERVAL: Duration = Duration::from_secs(1);
 /// The part of a leader's lease under which it answers reads without asking: clocks may run
 /// at different rates.
 pub const LEASE_PART: (u32, u32) = (7, 10);
+/// How long a preferred leader must have been ready before it is given the lead.
+pub const SPREAD_AFTER: Duration = Duration::from_secs(4);
+/// How many entries it may be behind.
+pub const SPREAD_LAG: u64 = 64;
+/// How long handing leadership over may take.
+pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two attempts to fetch a lost ledger from the peers.
+pub const REFILL_PAUSE: Duration = Duration::from_millis(500);
+/// How often the groups are looked at for something to write.
+pub const PERSIST_TICK: Duration = Duration::from_millis(250);
 /// How often leaderships are looked at.
 pub const SPREAD_INTERVAL: Duration = Duration::from_secs(2);
 
@@ -63,4 +88,5 @@ const _: () = assert!(QUEUE_PER_PARTNER < QUEUE_PER_GROUP);
 const _: () = assert!(COMMAND_BYTES < QUEUE_BYTES_PER_GROUP);
 // A single entry that exceeds APPEND_BYTES still fits a message, with room for its frame.
 const _: () = assert!(APPEND_BYTES + COMMAND_BYTES + FRAME_BYTES + (64 << 10) < MESSAGE_BYTES);
+const _: () = assert!(APPENDS_IN_FLIGHT < INBOX_PER_SESSION);
 const _: () = assert!(LEASE_PART.0 < LEASE_PART.1);

@@ -1,8 +1,12 @@
 //! What a group says about itself.
 
 use crate::options::Member;
+use crate::replicated::Replicated;
+use crate::types::{self, Types};
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::LogPosition;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{Instant, RaftMetrics, ServerState};
 use std::time::Duration;
 
 /// One replica of a group, as seen by its node.
@@ -66,4 +70,64 @@ pub enum Role {
     Leader,
     /// It has stopped.
     Stopped,
+}
+
+impl GroupStatus {
+    pub(crate) fn of(group: &Replicated) -> GroupStatus {
+        let metrics = group.raft.metrics().borrow_watched().clone();
+        let membership = &metrics.membership_config;
+        GroupStatus {
+            group: group.id,
+            role: role(metrics.state),
+            term: metrics.current_term,
+            leader: *group.leader.borrow(),
+            last_log: metrics.last_log_index,
+            committed: metrics.local_committed.as_ref().map(types::to_position),
+            applied: group.replica.applied(),
+            persisted: group.replica.persisted(),
+            purged: metrics.purged.as_ref().map(types::to_position),
+            members: membership
+                .nodes()
+                .map(|(id, peer)| peer.member(*id))
+                .collect(),
+            voters: membership.voter_ids().map(NodeId).collect(),
+            quorum_acknowledged: metrics.last_quorum_acked.map(|at| at.elapsed()),
+            peers: peers(&metrics),
+            queued: group.proposer.queued(),
+            stopped: metrics
+                .running_state
+                .as_ref()
+                .err()
+                .map(ToString::to_string),
+        }
+    }
+}
+
+fn role(state: ServerState) -> Role {
+    match state {
+        ServerState::Learner => Role::Learner,
+        ServerState::Follower => Role::Follower,
+        ServerState::Candidate => Role::Candidate,
+        ServerState::Leader => Role::Leader,
+        ServerState::Shutdown => Role::Stopped,
+    }
+}
+
+fn peers(metrics: &RaftMetrics<Types>) -> Vec<PeerStatus> {
+    let Some(replication) = &metrics.replication else {
+        return Vec::new();
+    };
+    let entries = metrics.last_log_index.map_or(0, |last| last + 1);
+    let heard = |id: &u64| metrics.heartbeat.as_ref()?.get(id).copied().flatten();
+    let others = replication.iter().filter(|(id, _)| **id != metrics.id);
+    let status = others.map(|(id, matched)| {
+        let matched = matched.as_ref().map(|log_id| log_id.index);
+        PeerStatus {
+            node: NodeId(*id),
+            matched,
+            lag: entries.saturating_sub(matched.map_or(0, |at| at + 1)),
+            acknowledged: heard(id).map(|at| at.elapsed()),
+        }
+    });
+    status.collect()
 }

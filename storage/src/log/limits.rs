@@ -14,8 +14,8 @@ pub(super) const SEGMENT_BYTES_MIN: u64 = 16 << 10;
 /// The largest segment: offsets are 32 bits wide and a segment is read in one piece at start.
 pub(super) const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
-/// The longest vote.
-pub(super) const VOTE_BYTES: usize = 128;
+/// The longest vote: consensus keeps the members' addresses beside it.
+pub const VOTE_BYTES: usize = 512;
 
 /// What a group can take in a summary at most: its vote, positions and number, encoded.
 pub(super) const SUMMARY_BYTES_PER_GROUP: usize = VOTE_BYTES + 96;

@@ -40,6 +40,7 @@ mod scan;
 mod walk;
 
 pub use crate::position::LogPosition;
+pub use limits::VOTE_BYTES;
 pub use api::Log;
 pub use group::{Done, GroupLog};
 pub use kinds::{

@@ -1,0 +1,202 @@
+//! storage's ledger of one group, fitted to openraft.
+
+use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
+use florin_ledger::id::GroupId;
+use florin_storage::LogPosition;
+use florin_storage::log::GroupLog;
+use florin_storage::replica::{Replica, SnapshotWriter};
+use futures_util::stream::{Stream, StreamExt};
+use openraft::alias::{SnapshotMetaOf, SnapshotOf};
+use openraft::storage::{EntryResponder, RaftStateMachine};
+use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder, SnapshotMeta};
+use parking_lot::Mutex;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{oneshot, watch};
+
+/// What consensus hands around as a snapshot.
+pub(crate) enum SnapshotData {
+    /// To be read from the replica when it is sent: it will be newer than its name.
+    Lazy,
+    /// Received whole; to be switched to.
+    Received(Box<SnapshotWriter>),
+}
+
+/// The newest checkpoint: what consensus believes to be the snapshot.
+#[derive(Clone, Default)]
+pub(crate) struct Checkpoint(Arc<Mutex<(Option<RaftLogId>, StoredMembership)>>);
+
+impl Checkpoint {
+    /// A checkpoint that was just taken. Its membership is the replica's unless that is newer
+    /// than the checkpoint, for which the one before is still right.
+    pub(crate) fn set(&self, at: Option<LogPosition>, membership: StoredMembership) {
+        let mut inner = self.0.lock();
+        inner.0 = at.map(types::to_log_id);
+        if membership.log_id() <= &inner.0 {
+            inner.1 = membership;
+        }
+    }
+
+    pub(crate) fn position(&self) -> Option<LogPosition> {
+        self.0.lock().0.as_ref().map(types::to_position)
+    }
+
+    fn meta(&self) -> SnapshotMetaOf<Types> {
+        let (last_log_id, last_membership) = self.0.lock().clone();
+        SnapshotMeta {
+            last_log_id,
+            last_membership,
+        }
+    }
+}
+
+/// Applies what is committed, once it is durable here as well.
+pub(crate) struct Machine {
+    replica: Replica,
+    log: GroupLog,
+    checkpoint: Checkpoint,
+    applied: watch::Sender<u64>,
+}
+
+impl Machine {
+    pub(crate) fn new(
+        replica: Replica,
+        log: GroupLog,
+        checkpoint: Checkpoint,
+        applied: watch::Sender<u64>,
+    ) -> Machine {
+        Machine {
+            replica,
+            log,
+            checkpoint,
+            applied,
+        }
+    }
+
+    /// Commitment may run ahead of the local flush. A ledger ahead of its own log would not be
+    /// found again after a restart, so the log comes first.
+    async fn durable(&self, index: u64) -> io::Result<()> {
+        if self.log.durable() >= Some(index) {
+            return Ok(());
+        }
+        let (done, reached) = oneshot::channel();
+        self.log
+            .on_durable(index, Box::new(move |result| drop(done.send(result))));
+        reached
+            .await
+            .map_err(|_| io::Error::other("the log closed"))?
+    }
+
+    fn apply_one(&self, entry: &Entry) -> Applied {
+        let at = types::to_position(&entry.log_id);
+        let decisions = match &entry.payload {
+            EntryPayload::Blank => {
+                self.replica.apply_blank(at);
+                Vec::new()
+            }
+            EntryPayload::Normal(payload) => self.replica.apply(at, &payload.batch()),
+            EntryPayload::Membership(membership) => {
+                self.replica
+                    .apply_membership(at, types::encode_membership(membership));
+                Vec::new()
+            }
+        };
+        self.applied.send_replace(at.index);
+        Applied {
+            decisions,
+            time: self.replica.time(),
+        }
+    }
+
+    fn group(&self) -> GroupId {
+        self.replica.group()
+    }
+}
+
+impl RaftStateMachine<Types> for Machine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<RaftLogId>, StoredMembership), io::Error> {
+        let membership = types::stored_membership(self.replica.membership())?;
+        Ok((self.replica.applied().map(types::to_log_id), membership))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        while let Some(entry) = entries.next().await {
+            let (entry, responder) = entry?;
+            self.durable(entry.log_id.index).await?;
+            let began = Instant::now();
+            let applied = self.apply_one(&entry);
+            metrics::histogram!("florin_raft_apply_seconds").record(began.elapsed());
+            if let Some(responder) = responder {
+                responder.send(applied);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder(self.checkpoint.clone())
+    }
+
+    /// Whoever received the snapshot has checked the sender's vote, and openraft has done so
+    /// again before it comes here, in turn with apply.
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMetaOf<Types>,
+        snapshot: SnapshotData,
+    ) -> Result<(), io::Error> {
+        let SnapshotData::Received(writer) = snapshot else {
+            return Err(io::Error::other(
+                "a snapshot that was not received cannot be installed",
+            ));
+        };
+        let installed = tokio::task::spawn_blocking(move || writer.finish())
+            .await
+            .map_err(io::Error::other)?
+            .map_err(io::Error::other)?;
+        if Some(types::to_log_id(installed.position)) != meta.last_log_id {
+            return Err(io::Error::other(
+                "the snapshot is not the one that was announced",
+            ));
+        }
+        tracing::info!(
+            group = self.group().0,
+            index = installed.position.index,
+            "installed a snapshot from a peer"
+        );
+        self.checkpoint
+            .set(Some(installed.position), meta.last_membership.clone());
+        self.applied.send_replace(installed.position.index);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(
+        &mut self,
+    ) -> Result<Option<SnapshotOf<Types, SnapshotData>>, io::Error> {
+        let meta = self.checkpoint.meta();
+        Ok(meta.last_log_id.is_some().then_some(openraft::Snapshot {
+            meta,
+            snapshot: SnapshotData::Lazy,
+        }))
+    }
+}
+
+/// Says what the newest checkpoint is; taking it is the persister's work.
+pub(crate) struct Builder(Checkpoint);
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> Result<SnapshotOf<Types, SnapshotData>, io::Error> {
+        Ok(openraft::Snapshot {
+            meta: self.0.meta(),
+            snapshot: SnapshotData::Lazy,
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! The streams to peers, fitted to openraft.
+
+use crate::limits;
+use crate::node::Node;
+use crate::snapshot;
+use crate::transport::link::{Link, LinkError, Session, Target};
+use crate::transport::proto::message::Body;
+use crate::transport::wire::{self, BadMessage};
+use crate::types::{Peer, RaftVote, Types};
+use florin_storage::log::GroupLog;
+use florin_storage::replica::Replica;
+use futures_util::stream::{self, Stream, StreamExt};
+use openraft::OptionalSend;
+use openraft::alias::SnapshotOf;
+use openraft::base::{BoxFuture, BoxStream};
+use openraft::errors::{
+    NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable,
+};
+use openraft::network::{Backoff, RPCOption, RPCTypes, RaftNetworkFactory, RaftNetworkV2};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError,
+    StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+};
+use std::future::Future;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use crate::machine::SnapshotData;
+
+/// Makes the clients of one group.
+#[derive(Clone)]
+pub(crate) struct Network {
+    /// Weak: the node holds its groups, and each group this.
+    node: Weak<Node>,
+    group: u32,
+    replica: Replica,
+    log: GroupLog,
+}
+
+impl Network {
+    pub(crate) fn new(node: &Arc<Node>, replica: Replica, log: GroupLog) -> Network {
+        Network {
+            node: Arc::downgrade(node),
+            group: replica.group().0,
+            replica,
+            log,
+        }
+    }
+
+    fn client(&self, target: u64, peer: &Peer, heartbeat: bool) -> Client {
+        let target = Target {
+            node: target,
+            incarnation: peer.incarnation,
+            address: peer.address.clone(),
+        };
+        let link = self.node.upgrade().map(|node| node.link(&target));
+        Client {
+            network: self.clone(),
+            target,
+            link,
+            heartbeat,
+        }
+    }
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Client;
+
+    async fn new_client(&mut self, target: u64, peer: &Peer) -> Client {
+        self.client(target, peer, false)
+    }
+
+    async fn new_heartbeat_client(&mut self, target: u64, peer: &Peer) -> Client {
+        self.client(target, peer, true)
+    }
+}
+
+/// One group's way to one peer.
+pub(crate) struct Client {
+    network: Network,
+    target: Target,
+    link: Option<Arc<Link>>,
+    heartbeat: bool,
+}
+
+fn rpc_error(error: LinkError) -> RPCError<Types> {
+    match error {
+        LinkError::Down(_) | LinkError::Refused(..) => {
+            RPCError::Unreachable(Unreachable::new(&error))
+        }
+        _ => RPCError::Network(NetworkError::new(&error)),
+    }
+}
+
+fn bad(error: BadMessage) -> RPCError<Types> {
+    RPCError::Network(NetworkError::new(&error))
+}
+
+impl Client {
+    fn link(&self) -> Result<&Arc<Link>, RPCError<Types>> {
+        let down = || rpc_error(LinkError::Down(self.target.node));
+        self.link.as_ref().ok_or_else(down)
+    }
+
+    async fn call(
+        &self,
+        body: Body,
+        linger: bool,
+        option: &RPCOption,
+        kind: RPCTypes,
+    ) -> Result<Body, RPCError<Types>> {
+        let within = option.soft_ttl();
+        let answer = self
+            .link()?
+            .call(self.network.group, body, linger, within)
+            .await;
+        answer.map_err(|error| match error {
+            LinkError::TimedOut(target) => RPCError::Timeout(Timeout {
+                action: kind,
+                id: self
+                    .network
+                    .node
+                    .upgrade()
+                    .map_or(0, |node| node.options.node.0),
+                target,
+                timeout: within,
+            }),
+            error => rpc_error(error),
+        })
+    }
+
+    async fn append_once(
+        &self,
+        request: &AppendEntriesRequest<Types>,
+        option: &RPCOption,
+    ) -> Result<StreamAppendResult<Types>, RPCError<Types>> {
+        let body = Body::Heartbeat(wire::append(request));
+        match self
+            .call(body, true, option, RPCTypes::AppendEntries)
+            .await?
+        {
+            Body::AppendReply(reply) => wire::read_append_reply(reply).map_err(bad),
+            _ => Err(rpc_error(LinkError::Malformed(self.target.node))),
+        }
+    }
+
+    async fn ballot(
+        &self,
+        body: Body,
+        option: &RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        match self.call(body, false, option, RPCTypes::Vote).await? {
+            Body::VoteReply(reply) => wire::read_ballot_reply(reply).map_err(bad),
+            _ => Err(rpc_error(LinkError::Malformed(self.target.node))),
+        }
+    }
+}
+
+impl RaftNetworkV2<Types> for Client {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Types>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        Ok(match self.append_once(&request, &option).await? {
+            Ok(upto) => AppendEntriesResponse::PartialSuccess(upto),
+            Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
+            Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
+        })
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        mut input: S,
+        option: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>, RPCError<Types>>,
+    >
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(async move {
+            if self.heartbeat {
+                let Some(request) = input.next().await else {
+                    return Ok(stream::empty().boxed());
+                };
+                let result = self.append_once(&request, &option).await?;
+                return Ok(stream::once(async { Ok(result) }).boxed());
+            }
+            let session = self
+                .link()?
+                .session(self.network.group)
+                .map_err(rpc_error)?;
+            let stall = self.stall();
+            let appends = Appends {
+                input: Some(input),
+                session,
+                in_flight: 0,
+                stall,
+            };
+            Ok(stream::unfold(Some(appends), Appends::step).boxed())
+        })
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.ballot(Body::Vote(wire::ballot(&request)), &option)
+            .await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        self.ballot(Body::PreVote(wire::ballot(&request)), &option)
+            .await
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: RaftVote,
+        _snapshot: SnapshotOf<Types, SnapshotData>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        let unreachable = |why: String| StreamingError::Unreachable(Unreachable::from_string(why));
+        let node = self.network.node.upgrade();
+        let node = node.ok_or_else(|| unreachable("this node is shutting down".to_owned()))?;
+        let (replica, log) = (&self.network.replica, &self.network.log);
+        let sending = snapshot::send(&node, replica, log, &self.target, &vote);
+        tokio::select! {
+            sent = sending => Ok(SnapshotResponse::new(sent.map_err(unreachable)?)),
+            closed = cancel => Err(StreamingError::Closed(closed)),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        let body = Body::TransferLeader(wire::handover(&request));
+        match self
+            .call(body, false, &option, RPCTypes::TransferLeader)
+            .await?
+        {
+            Body::TransferLeaderReply(reply) => wire::read_handover_reply(reply).map_err(bad),
+            _ => Err(rpc_error(LinkError::Malformed(self.target.node))),
+        }
+    }
+
+    /// Short at first: a link that is down says so at once and costs nothing.
+    fn backoff(&self) -> Option<Backoff> {
+        let pauses = std::iter::successors(Some(Duration::from_millis(10)), |pause| {
+            Some((*pause * 2).min(Duration::from_millis(250)))
+        });
+        Some(Backoff::new(pauses))
+    }
+}
+
+impl Client {
+    fn stall(&self) -> Duration {
+        let node = self.network.node.upgrade();
+        node.map_or(Duration::from_secs(1), |node| {
+            node.options.election_timeout.1
+        })
+    }
+}
+
+/// Appends under way: several are sent before the first is answered.
+struct Appends<S> {
+    input: Option<S>,
+    session: Session,
+    in_flight: usize,
+    stall: Duration,
+}
+
+type Step<S> = Option<(
+    Result<StreamAppendResult<Types>, RPCError<Types>>,
+    Option<Appends<S>>,
+)>;
+
+impl<S> Appends<S>
+where
+    S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin + 'static,
+{
+    /// Sends what there is to send until an answer comes.
+    async fn step(this: Option<Appends<S>>) -> Step<S> {
+        let mut this = this?;
+        loop {
+            let input = this
+                .input
+                .as_mut()
+                .filter(|_| this.in_flight < limits::APPENDS_IN_FLIGHT);
+            if input.is_none() && this.in_flight == 0 {
+                return None;
+            }
+            let next = async {
+                match input {
+                    Some(input) => input.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let answer = tokio::time::timeout(this.stall, this.session.answer());
+            tokio::select! {
+                biased;
+                answer = answer, if this.in_flight > 0 => {
+                    this.in_flight -= 1;
+                    return this.read(answer.unwrap_or(Err(LinkError::TimedOut(0))));
+                }
+                request = next => match request {
+                    None => this.input = None,
+                    Some(request) => {
+                        if let Err(error) = this.session.send(Body::Append(wire::append(&request))).await {
+                            return Some((Err(rpc_error(error)), None));
+                        }
+                        this.in_flight += 1;
+                    }
+                },
+            }
+        }
+    }
+
+    fn read(self, answer: Result<Body, LinkError>) -> Step<S> {
+        let result = match answer {
+            Ok(Body::AppendReply(reply)) => wire::read_append_reply(reply).map_err(bad),
+            Ok(_) => Err(rpc_error(LinkError::Malformed(self.session.node()))),
+            Err(LinkError::TimedOut(_)) => Err(rpc_error(LinkError::TimedOut(self.session.node()))),
+            Err(error) => Err(rpc_error(error)),
+        };
+        let goes_on = matches!(result, Ok(Ok(_)));
+        Some((result, goes_on.then_some(self)))
+    }
+}

@@ -1,0 +1,255 @@
+//! One group's replica on this node, and the tasks that belong to it.
+
+use crate::host::StartError;
+use crate::limits;
+use crate::log_store::LogStore;
+use crate::machine::{Checkpoint, Machine};
+use crate::network::Network;
+use crate::node::Node;
+use crate::proposer::{Leading, Proposer, Tools};
+use crate::snapshot;
+use crate::transport::link::Target;
+use crate::types::{self, StoredMembership, Types};
+use florin_ledger::id::{GroupId, NodeId};
+use florin_storage::log::GroupLog;
+use florin_storage::replica::Replica;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::{Config, Raft, ServerState, SnapshotPolicy};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// One group's replica.
+pub(crate) struct Replicated {
+    pub(crate) id: GroupId,
+    pub(crate) raft: Raft<Types, Machine>,
+    pub(crate) replica: Replica,
+    pub(crate) log: GroupLog,
+    pub(crate) store: LogStore,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) proposer: Arc<Proposer>,
+    pub(crate) applied: watch::Receiver<u64>,
+    pub(crate) leader: watch::Receiver<Option<NodeId>>,
+    /// How old a quorum's acknowledgement may be for a read that asks nobody.
+    pub(crate) lease: Duration,
+}
+
+/// A replica that is opened but takes no part yet.
+pub(crate) struct Opened {
+    replica: Replica,
+    log: GroupLog,
+    store: LogStore,
+}
+
+impl Opened {
+    /// Opens what the node keeps of a group.
+    pub(crate) fn open(node: &Node, log: GroupLog) -> Result<Opened, StartError> {
+        let group = log.id();
+        let broken = |message: String| StartError::Replica { group, message };
+        let replica =
+            Replica::open(&node.store, group).map_err(|error| broken(error.to_string()))?;
+        for notice in replica.notices() {
+            tracing::warn!(group = group.0, "{notice}");
+        }
+        let store = LogStore::new(log.clone()).map_err(|error| broken(error.to_string()))?;
+        Ok(Opened {
+            replica,
+            log,
+            store,
+        })
+    }
+
+    pub(crate) fn store(&self) -> &LogStore {
+        &self.store
+    }
+
+    /// The log no longer holds what the ledger lacks: consensus cannot start from here.
+    pub(crate) fn lacks_state(&self) -> bool {
+        self.log.state().purged > self.replica.applied()
+    }
+
+    /// Fetches the ledger from a peer, from one after the other until one has it.
+    pub(crate) async fn refill(&self, node: &Arc<Node>) -> Result<(), StartError> {
+        let group = self.replica.group();
+        let at_least = self.log.state().purged.map_or(0, |purged| purged.index);
+        tracing::warn!(
+            group = group.0,
+            at_least,
+            "the ledger is older than the log's beginning: fetching it from a peer before taking part"
+        );
+        let peers = self.store.peers();
+        loop {
+            for (id, peer) in peers.iter().filter(|(id, _)| **id != node.options.node.0) {
+                let target = Target {
+                    node: *id,
+                    incarnation: peer.incarnation,
+                    address: peer.address.clone(),
+                };
+                match snapshot::fetch(node, &self.replica, &target, at_least).await {
+                    Ok(position) => {
+                        tracing::info!(
+                            group = group.0,
+                            peer = id,
+                            index = position.index,
+                            "fetched the ledger"
+                        );
+                        self.log_follows(position);
+                        return Ok(());
+                    }
+                    Err(why) => {
+                        tracing::info!(group = group.0, peer = id, why, "no ledger from this peer")
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(limits::REFILL_PAUSE) => (),
+                () = node.stopped() => {
+                    return Err(StartError::Group { group, message: "the node is shutting down".to_owned() });
+                }
+            }
+        }
+    }
+
+    /// What the ledger holds is committed; entries of the log that contradict it never will be.
+    fn log_follows(&self, position: florin_storage::LogPosition) {
+        let held = self
+            .log
+            .read(position.index..position.index.saturating_add(1), usize::MAX);
+        let agrees =
+            held.is_ok_and(|held| held.first().is_some_and(|entry| entry.position == position));
+        let last = self.log.state().last;
+        if !agrees && last.is_some_and(|last| last.index >= position.index) {
+            self.log.truncate_after(position.index.checked_sub(1));
+        }
+        self.log.purge(position);
+    }
+
+    /// Takes part.
+    pub(crate) async fn start(self, node: &Arc<Node>) -> Result<Arc<Replicated>, StartError> {
+        let Opened {
+            replica,
+            log,
+            store,
+        } = self;
+        let id = replica.group();
+        let failed = |message: String| StartError::Group { group: id, message };
+        let checkpoint = Checkpoint::default();
+        let membership = types::stored_membership(replica.membership())
+            .map_err(|error| failed(error.to_string()))?;
+        checkpoint.set(replica.persisted(), membership);
+        let (applied, applied_watch) = watch::channel(replica.applied().map_or(0, |at| at.index));
+        let machine = Machine::new(replica.clone(), log.clone(), checkpoint.clone(), applied);
+        let network = Network::new(node, replica.clone(), log.clone());
+        let config = Arc::new(config(node)?);
+        let raft = Raft::new(node.options.node.0, config, network, store.clone(), machine).await;
+        let raft = raft.map_err(|error| failed(error.to_string()))?;
+        let proposer = Proposer::new();
+        let (leader, leader_watch) = watch::channel(None);
+        tokio::spawn(follow_leader(
+            raft.clone(),
+            node.options.node.0,
+            Arc::clone(&proposer),
+            leader,
+        ));
+        let tools = Tools {
+            raft: raft.clone(),
+            log: Arc::clone(&node.log),
+            replica: replica.clone(),
+            clock: Arc::clone(&node.options.clock),
+        };
+        tokio::spawn(Arc::clone(&proposer).run(tools));
+        Ok(Arc::new(Replicated {
+            id,
+            raft,
+            replica,
+            log,
+            store,
+            checkpoint,
+            proposer,
+            applied: applied_watch,
+            leader: leader_watch,
+            lease: node.options.election_timeout.0 * limits::LEASE_PART.0 / limits::LEASE_PART.1,
+        }))
+    }
+}
+
+/// openraft's settings. Snapshots and purging follow our own schedule; a restarted leader must be
+/// elected again; lag alone is no reason for a snapshot.
+fn config(node: &Node) -> Result<Config, StartError> {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let options = &node.options;
+    let config = Config {
+        cluster_name: options.cluster.clone(),
+        heartbeat_interval: millis(options.heartbeat),
+        heartbeat_min_interval: Some(millis(options.heartbeat)),
+        election_timeout_min: millis(options.election_timeout.0),
+        election_timeout_max: millis(options.election_timeout.1),
+        max_payload_entries: limits::APPEND_ENTRIES,
+        replication_lag_threshold: limits::LAG_FOR_SNAPSHOT,
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
+        install_snapshot_timeout: millis(limits::SNAPSHOT_TIMEOUT),
+        enable_pre_vote: Some(true),
+        enable_leader_restore: Some(false),
+        ..Config::default()
+    };
+    config
+        .validate()
+        .map_err(|error| StartError::Timing(error.to_string()))
+}
+
+/// Tells the proposer and everybody who watches who leads.
+async fn follow_leader(
+    raft: Raft<Types, Machine>,
+    me: u64,
+    proposer: Arc<Proposer>,
+    leader: watch::Sender<Option<NodeId>>,
+) {
+    let mut metrics = raft.server_metrics();
+    loop {
+        let (state, current) = {
+            let metrics = metrics.borrow_watched();
+            (metrics.state, metrics.current_leader)
+        };
+        let leads = state == ServerState::Leader;
+        proposer.set_leading(match state {
+            ServerState::Leader => Leading::Yes,
+            ServerState::Shutdown => Leading::Stopped,
+            _ => Leading::No(current.filter(|id| *id != me).map(NodeId)),
+        });
+        // A node that was elected leads only once it knows so itself.
+        let known = current.filter(|id| *id != me || leads).map(NodeId);
+        leader.send_if_modified(|old| std::mem::replace(old, known) != known);
+        if state == ServerState::Shutdown || metrics.changed().await.is_err() {
+            proposer.set_leading(Leading::Stopped);
+            return;
+        }
+    }
+}
+
+impl Replicated {
+    pub(crate) fn membership(&self) -> Arc<StoredMembership> {
+        Arc::clone(
+            &self
+                .raft
+                .server_metrics()
+                .borrow_watched()
+                .membership_config,
+        )
+    }
+
+    /// Where the members are.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let membership = self.membership();
+        let targets = membership.nodes().map(|(id, peer)| Target {
+            node: *id,
+            incarnation: peer.incarnation,
+            address: peer.address.clone(),
+        });
+        targets.collect()
+    }
+
+    pub(crate) fn leads(&self) -> bool {
+        self.raft.server_metrics().borrow_watched().state == ServerState::Leader
+    }
+}

@@ -1,0 +1,364 @@
+//! Whole ledgers on their way between nodes: each on a connection of its own, in chunks, under
+//! a rate that all snapshots of the node share. Nothing is prepared ahead: the sender reads its
+//! replica while it sends, so what arrives is newer than the checkpoint that consensus named.
+
+use crate::limits;
+use crate::machine::SnapshotData;
+use crate::node::Node;
+use crate::replicated::Replicated;
+use crate::transport::dial::dial;
+use crate::transport::identity;
+use crate::transport::link::Target;
+use crate::transport::proto::{FetchRequest, Hello, SnapshotHeader, SnapshotPart};
+use crate::transport::wire;
+use crate::types::{self, RaftVote};
+use bytes::Bytes;
+use florin_storage::LogPosition;
+use florin_storage::log::GroupLog;
+use florin_storage::replica::{Replica, SnapshotReader, SnapshotWriter};
+use futures_util::stream::{self, Stream};
+use openraft::{Snapshot, SnapshotMeta};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Status, Streaming};
+
+/// Lets bytes pass at no more than a rate, over all who share it.
+pub(crate) struct Rate {
+    bytes_per_second: u64,
+    free_at: Mutex<Instant>,
+}
+
+impl Rate {
+    pub(crate) fn new(bytes_per_second: u64) -> Rate {
+        Rate {
+            bytes_per_second: bytes_per_second.max(1),
+            free_at: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Takes room for so many bytes; they may go after this long.
+    fn take(&self, bytes: usize, now: Instant) -> Duration {
+        let cost = Duration::from_secs_f64(bytes as f64 / self.bytes_per_second as f64);
+        let mut free_at = self.free_at.lock();
+        let begin = (*free_at).max(now);
+        *free_at = begin + cost;
+        begin - now
+    }
+}
+
+/// A snapshot that is being read.
+pub(crate) struct Opened {
+    pub(crate) position: LogPosition,
+    membership: Option<(Option<LogPosition>, Bytes)>,
+    chunks: mpsc::Receiver<Result<Bytes, String>>,
+}
+
+/// Begins to read a replica, as it is now.
+pub(crate) async fn open(
+    node: &Arc<Node>,
+    replica: &Replica,
+    log: &GroupLog,
+) -> Result<Opened, String> {
+    let (opened, waiting) = oneshot::channel();
+    let (sender, chunks) = mpsc::channel(limits::SNAPSHOT_CHUNKS);
+    let (node, replica, log) = (Arc::clone(node), replica.clone(), log.clone());
+    tokio::task::spawn_blocking(move || {
+        let reader = begin(&replica, &log);
+        match reader {
+            Err(why) => drop(opened.send(Err(why))),
+            Ok(reader) => {
+                let named = (reader.position(), reader.membership());
+                if opened.send(Ok(named)).is_ok() {
+                    read(&node.snapshot_rate, reader, &sender);
+                }
+            }
+        }
+    });
+    let (position, membership) = waiting
+        .await
+        .map_err(|_| "reading the snapshot failed".to_owned())??;
+    Ok(Opened {
+        position,
+        membership,
+        chunks,
+    })
+}
+
+fn begin(replica: &Replica, log: &GroupLog) -> Result<SnapshotReader, String> {
+    // The fresher it is, the less of the log has to follow. If nothing can be written now, what
+    // was written before will do.
+    if let Some(durable) = log.durable()
+        && let Err(error) = replica.persist(durable)
+    {
+        tracing::warn!(group = replica.group().0, %error, "could not persist before a snapshot");
+    }
+    replica.snapshot().map_err(|error| error.to_string())
+}
+
+fn read(rate: &Rate, reader: SnapshotReader, sender: &mpsc::Sender<Result<Bytes, String>>) {
+    for chunk in reader {
+        let chunk = chunk.map_err(|error| error.to_string());
+        if let Ok(bytes) = &chunk {
+            std::thread::sleep(rate.take(bytes.len(), Instant::now()));
+        }
+        let failed = chunk.is_err();
+        if sender.blocking_send(chunk).is_err() || failed {
+            return;
+        }
+    }
+}
+
+enum Next {
+    Header(Box<SnapshotHeader>, mpsc::Receiver<Result<Bytes, String>>),
+    Chunks(mpsc::Receiver<Result<Bytes, String>>),
+    End,
+}
+
+impl Opened {
+    /// As it travels: a header, chunks, and a last part without which it counts as cut off.
+    pub(crate) fn parts(
+        self,
+        group: u32,
+        hello: Hello,
+        vote: Option<&RaftVote>,
+    ) -> impl Stream<Item = Result<SnapshotPart, Status>> + Send + 'static {
+        let (membership_at, membership) = self.membership.unwrap_or_default();
+        let header = SnapshotHeader {
+            hello: Some(hello),
+            group,
+            vote: vote.map(wire::vote),
+            position: Some(wire::log_id(&types::to_log_id(self.position))),
+            membership,
+            membership_at: membership_at.map(|at| wire::log_id(&types::to_log_id(at))),
+        };
+        stream::unfold(
+            Next::Header(Box::new(header), self.chunks),
+            |next| async move {
+                match next {
+                    Next::Header(header, chunks) => {
+                        let part = SnapshotPart {
+                            header: Some(*header),
+                            ..SnapshotPart::default()
+                        };
+                        Some((Ok(part), Next::Chunks(chunks)))
+                    }
+                    Next::Chunks(mut chunks) => match chunks.recv().await {
+                        Some(Ok(chunk)) => {
+                            let part = SnapshotPart {
+                                chunk,
+                                ..SnapshotPart::default()
+                            };
+                            Some((Ok(part), Next::Chunks(chunks)))
+                        }
+                        Some(Err(why)) => Some((Err(Status::aborted(why)), Next::End)),
+                        None => Some((
+                            Ok(SnapshotPart {
+                                last: true,
+                                ..SnapshotPart::default()
+                            }),
+                            Next::End,
+                        )),
+                    },
+                    Next::End => None,
+                }
+            },
+        )
+    }
+}
+
+/// Sends a replica to a follower, and answers with the follower's vote.
+pub(crate) async fn send(
+    node: &Arc<Node>,
+    replica: &Replica,
+    log: &GroupLog,
+    target: &Target,
+    vote: &RaftVote,
+) -> Result<RaftVote, String> {
+    let group = replica.group().0;
+    let mut client = dial(node, &target.address).await?;
+    let opened = open(node, replica, log).await?;
+    tracing::info!(
+        group,
+        peer = target.node,
+        index = opened.position.index,
+        "sending a snapshot"
+    );
+    let hello = identity::hello(node, target.node, target.incarnation);
+    let (broken, why_broken) = oneshot::channel();
+    let parts = until_error(opened.parts(group, hello, Some(vote)), broken);
+    let pushed = tokio::time::timeout(limits::SNAPSHOT_TIMEOUT, client.push(parts)).await;
+    let reply = match pushed {
+        Err(_) => return Err("the peer did not take the snapshot in time".to_owned()),
+        Ok(Err(status)) => {
+            let mut why_broken = why_broken;
+            return Err(why_broken
+                .try_recv()
+                .unwrap_or_else(|_| status.message().to_owned()));
+        }
+        Ok(Ok(reply)) => reply.into_inner(),
+    };
+    tracing::info!(group, peer = target.node, "a snapshot was received");
+    wire::read_vote(reply.vote).map_err(|bad| bad.to_string())
+}
+
+/// A request stream cannot carry an error: it is cut off instead, and the reason kept here.
+fn until_error(
+    parts: impl Stream<Item = Result<SnapshotPart, Status>> + Send + 'static,
+    broken: oneshot::Sender<String>,
+) -> impl Stream<Item = SnapshotPart> + Send + 'static {
+    let state = (Box::pin(parts), Some(broken));
+    stream::unfold(state, |(mut parts, mut broken)| async move {
+        use futures_util::StreamExt;
+        match parts.next().await? {
+            Ok(part) => Some((part, (parts, broken))),
+            Err(status) => {
+                if let Some(broken) = broken.take() {
+                    drop(broken.send(status.message().to_owned()));
+                }
+                None
+            }
+        }
+    })
+}
+
+/// The next part of a snapshot; a sender that stalls is given up.
+pub(crate) async fn next_part(
+    parts: &mut Streaming<SnapshotPart>,
+) -> Result<Option<SnapshotPart>, Status> {
+    match tokio::time::timeout(limits::SNAPSHOT_STALL, parts.message()).await {
+        Ok(part) => part,
+        Err(_) => Err(Status::deadline_exceeded("the snapshot stalled")),
+    }
+}
+
+/// Receives a snapshot from a leader and switches to it. The leader's vote is checked before
+/// anything is written, and again by consensus before anything is replaced.
+pub(crate) async fn receive(
+    group: &Arc<Replicated>,
+    vote: RaftVote,
+    header: SnapshotHeader,
+    parts: Streaming<SnapshotPart>,
+) -> Result<RaftVote, Status> {
+    let ours = group.raft.with_raft_state(|state| *state.vote_ref()).await;
+    let ours = ours.map_err(|error| Status::unavailable(error.to_string()))?;
+    if ours > vote {
+        return Ok(ours);
+    }
+    let meta = read_meta(&header)?;
+    let written = write(&group.replica, parts).await?;
+    let snapshot = Snapshot {
+        meta,
+        snapshot: SnapshotData::Received(Box::new(written)),
+    };
+    let response = group.raft.install_full_snapshot(vote, snapshot).await;
+    let response = response.map_err(|error| Status::unavailable(error.to_string()))?;
+    Ok(response.vote)
+}
+
+fn read_meta(
+    header: &SnapshotHeader,
+) -> Result<openraft::alias::SnapshotMetaOf<types::Types>, Status> {
+    let position = header
+        .position
+        .ok_or_else(|| Status::invalid_argument("the snapshot has no position"))?;
+    let at = header
+        .membership_at
+        .map(|at| types::to_position(&wire::read_log_id(at)));
+    let kept = (!header.membership.is_empty()).then(|| (at, header.membership.clone()));
+    let last_membership = types::stored_membership(kept);
+    let last_membership =
+        last_membership.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    Ok(SnapshotMeta {
+        last_log_id: Some(wire::read_log_id(position)),
+        last_membership,
+    })
+}
+
+/// Writes chunks beside what the replica holds, on a thread that may block.
+async fn write(
+    replica: &Replica,
+    mut parts: Streaming<SnapshotPart>,
+) -> Result<SnapshotWriter, Status> {
+    let (sender, mut chunks) = mpsc::channel::<Bytes>(limits::SNAPSHOT_CHUNKS);
+    let mut writer = replica
+        .install()
+        .map_err(|error| Status::unavailable(error.to_string()))?;
+    let writing = tokio::task::spawn_blocking(move || {
+        while let Some(chunk) = chunks.blocking_recv() {
+            writer.chunk(chunk)?;
+        }
+        Ok::<SnapshotWriter, florin_storage::replica::InstallError>(writer)
+    });
+    let mut complete = false;
+    while let Some(part) = next_part(&mut parts).await? {
+        if part.last {
+            complete = true;
+            break;
+        }
+        if sender.send(part.chunk).await.is_err() {
+            break;
+        }
+    }
+    drop(sender);
+    let writer = writing
+        .await
+        .map_err(|error| Status::internal(error.to_string()))?;
+    let writer = writer.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    if complete {
+        Ok(writer)
+    } else {
+        Err(Status::aborted("the snapshot was cut off"))
+    }
+}
+
+/// Fetches a snapshot from a peer and switches to it, for a replica whose consensus has not
+/// started. Answers where it stands.
+pub(crate) async fn fetch(
+    node: &Arc<Node>,
+    replica: &Replica,
+    target: &Target,
+    at_least: u64,
+) -> Result<LogPosition, String> {
+    let mut client = dial(node, &target.address).await?;
+    let hello = identity::hello(node, target.node, target.incarnation);
+    let request = FetchRequest {
+        hello: Some(hello),
+        group: replica.group().0,
+        at_least,
+    };
+    let reply = client.fetch(request).await.map_err(|status| {
+        identity::learn_from_refusal(node, target.node, &status);
+        status.message().to_owned()
+    })?;
+    let mut parts = reply.into_inner();
+    let text = |status: Status| status.message().to_owned();
+    let header = next_part(&mut parts)
+        .await
+        .map_err(text)?
+        .and_then(|part| part.header);
+    let header = header.ok_or("the peer sent no header")?;
+    read_meta(&header).map_err(text)?;
+    let writer = write(replica, parts).await.map_err(text)?;
+    let installed = tokio::task::spawn_blocking(move || writer.finish()).await;
+    let installed = installed
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+    Ok(installed.position)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_shared() {
+        let rate = Rate::new(1_000);
+        let now = Instant::now() + Duration::from_secs(1);
+        assert_eq!(rate.take(500, now), Duration::ZERO);
+        assert_eq!(rate.take(500, now), Duration::from_millis(500));
+        assert_eq!(rate.take(1, now), Duration::from_secs(1));
+        assert_eq!(rate.take(1, now + Duration::from_secs(5)), Duration::ZERO);
+    }
+}

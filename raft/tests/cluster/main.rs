@@ -1,0 +1,5 @@
+//! Groups over several nodes in this process: real streams, real logs, real ledgers.
+
+mod failures;
+mod life;
+mod support;
