@@ -10,7 +10,7 @@ use crate::route::Route;
 use crate::{idempotency, limits, unavailable};
 use axum::body::Body;
 use florin_ledger::command::{Command, Envelope, encode_envelope};
-use florin_ledger::effect::{Effect, Outcome, Refusal};
+use florin_ledger::effect::{Effect, Outcome};
 use florin_ledger::id::{Id, LedgerId};
 use florin_ledger::query::{Answer, Query};
 use florin_shards::Consistency;
@@ -135,8 +135,8 @@ impl Call {
         let decision = submitted.decision;
         if let Effect::Refused(refusal) = &decision.effect {
             let mut problem = refusal::refused(refusal, &envelope.command);
-            // Of these two nothing is remembered, so there is nothing to be the same as.
-            if !matches!(refusal, Refusal::KeyReused | Refusal::WrongGroup) {
+            // What is not remembered has no replays that it must be the same as.
+            if decision.effect.is_remembered() {
                 problem.decided = Some(decided);
             }
             return Err(problem);

@@ -1,0 +1,8 @@
+//! The frontend as its peers see it: real connections over real books.
+
+mod admin;
+mod connections;
+mod idempotency;
+mod objects;
+mod requests;
+mod support;
