@@ -1,7 +1,7 @@
 //! How a batch changes the state: the one way in.
 //!
 //! Every command is validated fully first; after its last check nothing can fail, and only then
-//! is anything changed. [`books`] holds the arithmetic that all movements of money share.
+//! is anything changed. `books` holds the arithmetic that all movements of money share.
 
 mod account;
 mod books;

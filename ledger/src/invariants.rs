@@ -22,8 +22,8 @@ pub enum Violation {
     /// A total is negative.
     #[error("totals: account {0:?} has a negative total")]
     Negative(Id),
-    /// A waiting expiry holds more than its accounts do.
-    #[error("pending: transfer {0:?} holds money that its accounts do not")]
+    /// Transfers that wait for their time hold more of an account than it says.
+    #[error("pending: account {0:?} holds less than the transfers that wait for their time")]
     Pending(Id),
     /// There are entries or merchant accounts that no event made.
     #[error("gapless: ledger {0:?} has fewer events than its accounts say")]

@@ -192,6 +192,10 @@ impl Shard {
         if (self.ring.len() + 1) * 4 > self.slots.len() * 3 {
             self.grow();
         }
+        if self.ring.len() == self.ring.capacity() {
+            // By a quarter and not to the double: most of the table's memory is here.
+            self.ring.reserve_exact(self.ring.len() / 4 + 4);
+        }
         let number = self.front.wrapping_add(self.ring.len() as u32) & NUMBERS;
         self.ring.push_back(entry);
         self.place(entry.key(), number);

@@ -1,6 +1,7 @@
 //! Balances and entries, now and then.
 
 use crate::queries::{Shop, shop};
+use crate::support::*;
 use florin_ledger::command::*;
 use florin_ledger::id::*;
 use florin_ledger::object::*;
@@ -118,5 +119,87 @@ fn entries_run_with_the_balance() {
             credits_posted: 15,
             ..Totals::default()
         }
+    );
+}
+
+/// What a wallet's entries say, oldest first: how, which side, how much, and what is then left.
+#[test]
+fn every_movement_has_an_entry_of_its_kind() {
+    let Shop {
+        mut world,
+        wallet,
+        outside,
+        ..
+    } = shop(4);
+    let hold = |minor| {
+        Command::CreateTransfer(NewTransfer {
+            pending: true,
+            ..transfer(wallet, outside, minor)
+        })
+    };
+    let posted = world.make(hold(5));
+    world.make(Command::PostTransfer {
+        transfer: posted,
+        amount: Some(amount(3)),
+    });
+    let voided = world.make(hold(2));
+    world.make(Command::VoidTransfer { transfer: voided });
+    let expiring = NewTransfer {
+        pending: true,
+        expires_in: Some(1),
+        ..transfer(wallet, outside, 1)
+    };
+    world.make(Command::CreateTransfer(expiring));
+    let pay = |capture| Command::CreatePayment(payment(wallet, 4, capture));
+    let cancelled = world.make(pay(CaptureMethod::Manual));
+    world.make(Command::CancelPayment { payment: cancelled });
+    let captured = world.make(pay(CaptureMethod::Manual));
+    world.make(Command::CapturePayment {
+        payment: captured,
+        amount: Some(amount(1)),
+    });
+    world.make(Command::CreateRefund {
+        payment: captured,
+        amount: None,
+    });
+    world.make(Command::ReverseTransfer { transfer: posted });
+    let page = EntryPage {
+        limit: 100,
+        ending_before: Some(4),
+        starting_after: None,
+    };
+    let Answer::Entries(account, list) = world.ask(&Query::Entries {
+        account: wallet,
+        page,
+    }) else {
+        panic!("the wallet is there");
+    };
+    let rows = list.items.iter().rev();
+    let rows = rows.map(|entry| {
+        (
+            entry.kind,
+            entry.side,
+            entry.amount,
+            account.available(&entry.totals),
+        )
+    });
+    use EntryKind::*;
+    use Side::*;
+    assert_eq!(
+        rows.collect::<Vec<_>>(),
+        [
+            (Pending, Debit, 5, 5),
+            (PendingPosted, Debit, 3, 7),
+            (Pending, Debit, 2, 5),
+            (PendingVoided, Debit, 2, 7),
+            (Pending, Debit, 1, 6),
+            (PendingExpired, Debit, 1, 7),
+            (Pending, Debit, 4, 3),
+            (PendingVoided, Debit, 4, 7),
+            (Pending, Debit, 4, 3),
+            (PendingPosted, Debit, 1, 6),
+            (Posted, Credit, 1, 7),
+            (Posted, Credit, 3, 10),
+        ]
     );
 }

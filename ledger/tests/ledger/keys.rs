@@ -192,7 +192,12 @@ fn a_key_is_remembered_for_a_day_of_group_time() {
     shop.world.clock = first.position.time.0 + limits::KEY_RETENTION - 1_000 - 1;
     assert!(shop.world.submit(pay.clone()).replayed);
     shop.world.check_restart_and_replay();
+    shop.world.clock -= 1_000 - 1;
     let again = shop.world.submit(pay);
+    assert_eq!(
+        again.position.time.0,
+        first.position.time.0 + limits::KEY_RETENTION
+    );
     assert!(!again.replayed);
     assert_eq!(shop.available(), 200);
     assert_eq!(
@@ -249,6 +254,31 @@ fn each_group_accepts_its_own_commands_only() {
         (wrong.clone(), wrong, false)
     );
     world.check_restart_and_replay();
+}
+
+#[test]
+fn a_transfer_expires_at_its_time_and_not_before() {
+    let mut shop = Shop::new();
+    let outside = shop
+        .world
+        .make(Command::CreateAccount(crate::support::world()));
+    let new = NewTransfer {
+        pending: true,
+        expires_in: Some(1_000_000),
+        ..transfer(shop.wallet, outside, 1)
+    };
+    let made = shop.world.run(Command::CreateTransfer(new)).position;
+    assert_eq!(
+        shop.world.state.next_expiry(),
+        Some(Timestamp(made.time.0 + 1_000_000))
+    );
+    for (after, expired) in [
+        (999_999, vec![]),
+        (1_000_000, vec![(PARTNER, made.id(PARTNER))]),
+    ] {
+        shop.world.clock = made.time.0 + after - 1_000;
+        assert_eq!(shop.world.batch(&[]).expired, expired);
+    }
 }
 
 #[test]

@@ -146,10 +146,16 @@ fn a_story() -> impl Strategy<Value = Vec<(u64, Vec<Step>)>> {
     proptest::collection::vec((later, proptest::collection::vec(a_step(), 0..6)), 1..30)
 }
 
+fn newest(ids: &[Id], number: u8) -> Id {
+    let at = ids.len().checked_sub(usize::from(number) / 2 + 1);
+    at.map_or(Id(1), |at| ids[at])
+}
+
 /// Makes steps into commands on the objects that there are.
 struct Telling {
     accounts: Vec<Id>,
     moved: Vec<Id>,
+    payments: Vec<Id>,
 }
 
 impl Telling {
@@ -162,8 +168,15 @@ impl Telling {
 
     /// The newest more often than the oldest: there something may still happen.
     fn moved(&self, number: u8) -> Id {
-        let at = self.moved.len().checked_sub(usize::from(number) / 2 + 1);
-        at.map_or(Id(1), |at| self.moved[at])
+        newest(&self.moved, number)
+    }
+
+    /// Mostly a payment, sometimes anything.
+    fn payment(&self, number: u8) -> Id {
+        match number % 4 {
+            0 => newest(&self.moved, number),
+            _ => newest(&self.payments, number / 4),
+        }
     }
 
     fn transfer(&self, draft: &Draft) -> NewTransfer {
@@ -231,14 +244,14 @@ impl Telling {
                 })
             }
             Verb::Capture { of, amount } => Command::CapturePayment {
-                payment: self.moved(*of),
+                payment: self.payment(*of),
                 amount: some(amount),
             },
             Verb::Cancel { of } => Command::CancelPayment {
-                payment: self.moved(*of),
+                payment: self.payment(*of),
             },
             Verb::Refund { of, amount } => Command::CreateRefund {
-                payment: self.moved(*of),
+                payment: self.payment(*of),
                 amount: some(amount),
             },
             Verb::Tick => Command::Tick,
@@ -315,6 +328,7 @@ fn tell(story: &[(u64, Vec<Step>)]) {
         let telling = Telling {
             accounts: model.accounts.iter().map(|opened| opened.id).collect(),
             moved: model.moved.iter().map(|moved| moved.id).collect(),
+            payments: model.payments(),
         };
         let batch: Vec<Envelope> = steps.iter().map(|step| telling.envelope(step)).collect();
         let applied = world.batch(&batch);

@@ -8,6 +8,14 @@ use florin_ledger::id::*;
 use florin_ledger::object::{PaymentStatus, TransferStatus};
 
 impl Naive {
+    pub(in crate::model) fn payments(&self) -> Vec<Id> {
+        let own = self
+            .moved
+            .iter()
+            .filter(|moved| moved.payment == Some(moved.id));
+        own.map(|moved| moved.id).collect()
+    }
+
     pub(super) fn pay(
         &mut self,
         ledger: LedgerId,
