@@ -83,32 +83,27 @@ pub(super) fn leaders(inner: Arc<Inner>) -> ReceiverStream<Result<LeadersReply, 
 }
 
 async fn send_leaders(inner: Arc<Inner>, followers: mpsc::Sender<Result<LeadersReply, Status>>) {
-    let mut watched: BTreeMap<GroupId, watch::Receiver<Option<NodeId>>> = BTreeMap::new();
+    let mut watched = BTreeMap::new();
+    let mut told: BTreeMap<u32, Leader> = BTreeMap::new();
     loop {
-        for id in inner.host.groups() {
-            if let Some(group) = inner.host.group(id) {
-                watched.entry(id).or_insert_with(|| {
-                    let mut leader = group.watch_leader();
-                    leader.mark_changed();
-                    leader
-                });
-            }
-        }
-        let mut changed = Vec::new();
-        watched.retain(|id, leader| match leader.has_changed() {
-            Ok(has) => {
-                if has {
-                    leader.mark_unchanged();
-                    changed.push(*id);
-                }
-                true
-            }
-            Err(_) => false,
-        });
-        let leaders: Vec<Leader> = changed
+        let groups: Vec<Group> = inner
+            .host
+            .groups()
             .into_iter()
-            .filter_map(|id| leader(&inner, id))
+            .filter_map(|id| inner.host.group(id))
             .collect();
+        watched.retain(|_, leader: &mut watch::Receiver<_>| leader.has_changed().is_ok());
+        for group in &groups {
+            watched
+                .entry(group.id())
+                .or_insert_with(|| group.watch_leader())
+                .mark_unchanged();
+        }
+        // A leader is one of its term, and the two may become known one after the other: what is
+        // compared is what was told, so that neither news is lost.
+        let mut leaders: Vec<Leader> = groups.iter().map(leader_of).collect();
+        leaders.retain(|leader| told.get(&leader.group) != Some(leader));
+        told.extend(leaders.iter().map(|leader| (leader.group, *leader)));
         if !leaders.is_empty() && followers.send(Ok(LeadersReply { leaders })).await.is_err() {
             return;
         }
@@ -116,14 +111,13 @@ async fn send_leaders(inner: Arc<Inner>, followers: mpsc::Sender<Result<LeadersR
     }
 }
 
-fn leader(inner: &Inner, group: GroupId) -> Option<Leader> {
-    // Leader and term of one moment, for a leader is one of its term.
-    let status = inner.host.group(group)?.status();
-    Some(Leader {
-        group: group.0,
+fn leader_of(group: &Group) -> Leader {
+    let status = group.status();
+    Leader {
+        group: status.group.0,
         node: status.leader.map_or(0, |node| node.0),
         term: status.term,
-    })
+    }
 }
 
 /// Waits until one of them changes, at most so long: then there may be new groups.

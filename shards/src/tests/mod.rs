@@ -1,5 +1,7 @@
 //! The router against nodes that do as they are told, and against real groups.
 
+mod cluster;
 mod fake;
 mod following;
+mod real;
 mod routing;
