@@ -70,6 +70,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
         Err(error) => return Ok(misused(&error)),
     };
     crate::tls::install_provider();
+    if !matches!(florin.command, Command::Node(_) | Command::Api(_)) {
+        crate::telemetry::start_logs_if_asked();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

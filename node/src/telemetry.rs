@@ -35,6 +35,13 @@ pub fn start_logs() {
     };
 }
 
+/// Starts logging only if [`FILTER`] asks for it: for commands that talk to people.
+pub fn start_logs_if_asked() {
+    if std::env::var_os(FILTER).is_some() {
+        start_logs();
+    }
+}
+
 /// A panic on a node is a broken invariant: the process says so and ends, and its supervisor
 /// starts it again from what is durable. Going on could answer wrongly. What must survive a
 /// library's panic is guarded: see [`florin_storage::guard`].

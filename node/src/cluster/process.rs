@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// How long a child that was asked to end may take before it is killed.
@@ -131,12 +131,19 @@ impl Supervised {
     }
 }
 
-fn spawn(spec: &Spec) -> io::Result<Child> {
+/// A child, and the pipe that it lives by. Waiting for a child closes the pipe that it has, so it
+/// must not have this one.
+struct Alive {
+    child: Child,
+    _lifeline: Option<ChildStdin>,
+}
+
+fn spawn(spec: &Spec) -> io::Result<Alive> {
     let log = OpenOptions::new()
         .create(true)
         .append(true)
         .open(&spec.log)?;
-    Command::new(&spec.program)
+    let mut child = Command::new(&spec.program)
         .args(&spec.arguments)
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
@@ -144,11 +151,16 @@ fn spawn(spec: &Spec) -> io::Result<Child> {
         .kill_on_drop(true)
         // Ctrl-C at the terminal is for the parent, which then ends its children in order.
         .process_group(0)
-        .spawn()
+        .spawn()?;
+    Ok(Alive {
+        _lifeline: child.stdin.take(),
+        child,
+    })
 }
 
-fn running(child: &Child) -> State {
-    child
+fn running(alive: &Alive) -> State {
+    alive
+        .child
         .id()
         .map_or(State::Ended { status: None }, |pid| State::Running { pid })
 }
@@ -156,7 +168,7 @@ fn running(child: &Child) -> State {
 async fn supervise(
     spec: Spec,
     restart: Restart,
-    child: Child,
+    child: Alive,
     mut inbox: mpsc::Receiver<Order>,
     told: watch::Sender<State>,
 ) {
@@ -165,7 +177,7 @@ async fn supervise(
     loop {
         let wake = async {
             match (&mut current, restart) {
-                (Some(child), _) => child.wait().await.ok(),
+                (Some(alive), _) => alive.child.wait().await.ok(),
                 (None, Restart::After(pause)) if !stay_down => {
                     tokio::time::sleep(pause).await;
                     None
@@ -202,7 +214,7 @@ async fn supervise(
     }
 }
 
-fn ensure(spec: &Spec, current: &mut Option<Child>, told: &watch::Sender<State>) -> io::Result<()> {
+fn ensure(spec: &Spec, current: &mut Option<Alive>, told: &watch::Sender<State>) -> io::Result<()> {
     if current.is_none() {
         let child = spawn(spec)?;
         told.send_replace(running(&child));
@@ -213,11 +225,15 @@ fn ensure(spec: &Spec, current: &mut Option<Child>, told: &watch::Sender<State>)
 
 /// Ends a child, gently first if so asked.
 async fn end(
-    current: &mut Option<Child>,
+    current: &mut Option<Alive>,
     told: &watch::Sender<State>,
     gently: bool,
 ) -> Option<ExitStatus> {
-    let Some(mut child) = current.take() else {
+    let Some(Alive {
+        mut child,
+        _lifeline,
+    }) = current.take()
+    else {
         return match *told.borrow() {
             State::Ended { status } => status,
             State::Running { .. } => None,
