@@ -3,7 +3,7 @@
 use super::{Cluster, LOOK};
 use crate::client::{Answer, Client};
 use anyhow::{Context, Result, bail};
-use florin_ledger::id::{GroupId, Id};
+use florin_ledger::id::{GroupId, Id, prefix};
 use serde_json::{Value, json};
 use std::fmt;
 use tokio::time::{Instant, sleep};
@@ -58,7 +58,7 @@ impl Cluster {
 
     /// The group that holds a partner's money.
     pub async fn group_of(&self, partner: &Partner, by: Instant) -> Result<GroupId> {
-        let id = Id::parse("ptn", &partner.id)
+        let id = Id::parse(prefix::PARTNER, &partner.id)
             .ok()
             .context("not a partner's identifier")?;
         let directory = self.router().refresh(by).await?;

@@ -130,10 +130,14 @@ async fn next_change(
         .map(|leader| Box::pin(leader.changed()))
         .collect();
     if changes.is_empty() {
-        tokio::time::sleep(most).await;
-    } else {
-        // Timing out is no failure here, and a receiver whose group has gone is dropped by the caller.
-        let _ = tokio::time::timeout(most, select_all(changes)).await;
+        return tokio::time::sleep(most).await;
+    }
+    // Timing out is no failure here, and a receiver whose group has gone is dropped by the caller.
+    let changed = tokio::time::timeout(most, select_all(changes)).await;
+    let at = changed.ok().map(|(_, at, _)| at);
+    // Waiting for a change has marked it as seen, and it has not been sent yet.
+    if let Some(leader) = at.and_then(|at| watched.values_mut().nth(at)) {
+        leader.mark_changed();
     }
 }
 
