@@ -16,6 +16,7 @@ use crate::disk::Disk;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::thread::{self, JoinHandle};
@@ -47,18 +48,12 @@ impl Log {
     pub fn open(disk: Arc<dyn Disk>, options: LogOptions) -> Result<(Log, Recovery), OpenLogError> {
         let (writer, shared, recovery) = recover(disk, options)?;
         let keeping = Arc::clone(&shared);
-        let keeper = thread::Builder::new()
-            .name("log-keeper".into())
-            .spawn(move || {
-                if let Err(error) = keeping.segments.keep() {
-                    keeping.fail("cannot prepare a segment", &error);
-                }
-            })
-            .map_err(failed("cannot start a thread"))?;
-        let writer = thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || writer.run())
-            .map_err(failed("cannot start a thread"))?;
+        let keeper = spawn("log-keeper", &shared, move || {
+            if let Err(error) = keeping.segments.keep() {
+                keeping.fail("cannot prepare a segment", &error);
+            }
+        })?;
+        let writer = spawn("log-writer", &shared, move || writer.run())?;
         let drive = Drive::Threads {
             writer: Mutex::new(Some(writer)),
             keeper: Mutex::new(Some(keeper)),
@@ -242,6 +237,24 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Starts a thread of the log. A panic in it must not leave callers waiting for ever.
+fn spawn(
+    name: &str,
+    shared: &Arc<Shared>,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, OpenLogError> {
+    let shared = Arc::clone(shared);
+    let guarded = move || {
+        if panic::catch_unwind(AssertUnwindSafe(run)).is_err() {
+            let error = io::Error::other("a bug, or a completion that panicked");
+            let stopped = shared.fail("a thread of the log has panicked", &error);
+            shared.answer_queue(&stopped);
+        }
+    };
+    let spawned = thread::Builder::new().name(name.into()).spawn(guarded);
+    spawned.map_err(failed("cannot start a thread"))
 }
 
 /// Waits for a thread to end, unless it is the one that asks.

@@ -24,6 +24,9 @@ pub(super) const SUMMARY_BYTES_PER_GROUP: usize = VOTE_BYTES + 96;
 /// segment does not hold up the syncs of the one in use for longer than a piece takes.
 pub(super) const ZERO_BYTES: usize = 256 << 10;
 
+/// The size of the pieces when the writer waits for the segment.
+pub(super) const ZERO_BYTES_URGENT: usize = 4 << 20;
+
 /// How long after the last round the log is sealed, in milliseconds.
 pub(super) const SEAL_AFTER_MS: u64 = 1_000;
 

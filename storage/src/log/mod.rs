@@ -40,10 +40,10 @@ mod scan;
 mod walk;
 
 pub use crate::position::LogPosition;
-pub use limits::VOTE_BYTES;
 pub use api::Log;
 pub use group::{Done, GroupLog};
 pub use kinds::{
     CreateGroupError, DiskFull, GroupFault, GroupLogState, LogEntry, LogOptions, LogUsage,
     OpenLogError, Recovery, TornTail,
 };
+pub use limits::VOTE_BYTES;

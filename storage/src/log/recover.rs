@@ -1,8 +1,9 @@
 //! Opens a log: scans it, cuts off what was torn, and builds the writer.
 
+use super::books::Books;
 use super::group::Group;
 use super::kinds::{GroupFault, LogOptions, OpenLogError, Recovery};
-use super::limits::{SECTOR, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN};
+use super::limits::{RESERVE_DIVISOR, SECTOR, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, ZERO_BYTES};
 use super::queue::Queue;
 use super::round::Tip;
 use super::scan::{Scan, failed, scan};
@@ -20,6 +21,7 @@ pub(super) fn recover(
 ) -> Result<(Writer, Arc<Shared>, Recovery), OpenLogError> {
     check(&options)?;
     let mut scan = scan(&*disk, Some(options.segment_bytes))?;
+    check_groups(&scan, &options)?;
     repair(&*disk, &mut scan, options.segment_bytes)?;
     let recovery = report(&scan);
     let segments = Segments::new(
@@ -95,13 +97,25 @@ fn check(options: &LogOptions) -> Result<(), OpenLogError> {
     Ok(())
 }
 
+/// Segments may have been larger at an earlier start, with more groups than fit in a summary now.
+fn check_groups(scan: &Scan, options: &LogOptions) -> Result<(), OpenLogError> {
+    let groups = scan.books.groups.len();
+    if Books::summary_bound(groups) as u64 <= options.segment_bytes / RESERVE_DIVISOR {
+        return Ok(());
+    }
+    let bytes = options.segment_bytes;
+    Err(OpenLogError::Options(format!(
+        "a segment of {bytes} bytes cannot sum up {groups} groups"
+    )))
+}
+
 /// Brings the files into the state in which the writer left them. A crash in between changes
 /// nothing: what is torn stays torn until all of it is zeros again.
 fn repair(disk: &dyn Disk, scan: &mut Scan, segment_bytes: u64) -> Result<(), OpenLogError> {
     if let Some(torn) = scan.torn {
         let file = open(disk, torn.segment)?;
         let bytes = torn.bytes.next_multiple_of(SECTOR as u64);
-        let cut = fill_with_zeros(&*file, torn.offset, bytes);
+        let cut = fill_with_zeros(&*file, torn.offset, bytes, ZERO_BYTES);
         cut.map_err(failed("cannot cut off the torn round"))?;
     }
     let mut removed = std::mem::take(&mut scan.leftovers);

@@ -5,7 +5,7 @@
 //! one segment is empty, and it is the last.
 
 use super::kinds::{DiskFull, LogUsage};
-use super::limits::{RESERVE_DIVISOR, ROOM_POLL_MS, ZERO_BYTES};
+use super::limits::{RESERVE_DIVISOR, ROOM_POLL_MS, ZERO_BYTES, ZERO_BYTES_URGENT};
 use crate::disk::{Disk, DiskFile};
 use florin_ledger::id::GroupId;
 use parking_lot::{Condvar, Mutex};
@@ -222,7 +222,7 @@ impl Segments {
         self.free.store(free, Ordering::Relaxed);
         let room = free >= self.length + self.min_free || (urgent && free >= self.length);
         let made = if room {
-            self.make(number)
+            self.make(number, urgent)
         } else {
             Err(io::ErrorKind::StorageFull.into())
         };
@@ -243,10 +243,16 @@ impl Segments {
         Ok(!lacking)
     }
 
-    fn make(&self, number: u64) -> io::Result<Arc<dyn DiskFile>> {
+    fn make(&self, number: u64, urgent: bool) -> io::Result<Arc<dyn DiskFile>> {
+        // Somebody who waits wants it soon; otherwise it must not get in the writer's way.
+        let piece = if urgent {
+            ZERO_BYTES_URGENT
+        } else {
+            ZERO_BYTES
+        };
         let unfinished = format!("{number:016x}{UNFINISHED}");
         let made = self.disk.create(&unfinished, self.length).and_then(|file| {
-            fill_with_zeros(&*file, 0, self.length)?;
+            fill_with_zeros(&*file, 0, self.length, piece)?;
             self.disk.rename(&unfinished, &segment_name(number))?;
             self.disk.sync_folder()?;
             Ok(file)
@@ -291,11 +297,16 @@ impl State {
 }
 
 /// Writes zeros and makes them durable, piece by piece.
-pub(super) fn fill_with_zeros(file: &dyn DiskFile, from: u64, length: u64) -> io::Result<()> {
-    let zeros = vec![0; ZERO_BYTES];
+pub(super) fn fill_with_zeros(
+    file: &dyn DiskFile,
+    from: u64,
+    length: u64,
+    piece: usize,
+) -> io::Result<()> {
+    let zeros = vec![0; piece];
     let mut done = 0;
     while done < length {
-        let piece = (length - done).min(ZERO_BYTES as u64);
+        let piece = (length - done).min(piece as u64);
         let zeros = zeros.get(..piece as usize).unwrap_or_default();
         file.write_all_at(zeros, from + done)?;
         file.sync_data()?;

@@ -10,7 +10,7 @@ use crate::position::LogPosition;
 use bytes::Bytes;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 
@@ -78,6 +78,15 @@ impl Shared {
         let groups: Vec<_> = self.groups.lock().values().cloned().collect();
         for group in groups {
             group.stop(&stopped);
+        }
+    }
+
+    /// Answers what is queued, in place of a writer that is gone.
+    pub(super) fn answer_queue(&self, stopped: &Stopped) {
+        let mut left = VecDeque::new();
+        self.queue.try_take(&mut left);
+        for done in left.into_iter().filter_map(|item| item.done) {
+            done(Err(stopped.error()));
         }
     }
 }

@@ -82,7 +82,10 @@ fn what_does_not_follow_is_refused_in_its_turn() {
     group.append(vec![entry(1, 5, b"gap")], calls.done(2));
     group.append(vec![entry(1, 3, b"again")], calls.done(3));
     group.append(vec![entry(1, 4, &[1; SEGMENT as usize])], calls.done(4));
-    group.save_vote(Bytes::from(vec![1; florin_storage::log::VOTE_BYTES + 1]), calls.done(5));
+    group.save_vote(
+        Bytes::from(vec![1; florin_storage::log::VOTE_BYTES + 1]),
+        calls.done(5),
+    );
     group.append(vec![], calls.done(6));
     group.append(vec![entry(1, 4, b"follows")], calls.done(7));
     log.step();

@@ -98,6 +98,21 @@ fn the_reason_is_told_before_anybody_gets_an_answer() {
     assert_eq!(at_fatal.load(Ordering::SeqCst), 0);
 }
 
+#[test]
+fn a_completion_that_panics_ends_the_log_and_leaves_nobody_waiting() {
+    let (options, told) = fatal_options();
+    let (log, _) = Log::open(Arc::new(SimDisk::new()), options).unwrap();
+    let group = log.create_group(G1).unwrap();
+    let (bad, (later, answer)) = (Box::new(|_| panic!("as the test wants")), wait());
+    let (waiting, told_off) = wait();
+    group.on_durable(99, waiting);
+    group.append(vec![entry(1, 0, b"a")], bad);
+    assert!(told_off.recv().unwrap().is_err());
+    group.append(vec![entry(1, 1, b"b")], later);
+    assert!(answer.recv().unwrap().is_err());
+    assert_eq!(told.lock().unwrap().len(), 1);
+}
+
 /// Appends until the log says that it is full; returns the next index.
 fn fill(log: &Log, from: u64) -> u64 {
     let group = log.group(G1).unwrap();
