@@ -33,7 +33,6 @@ macro_rules! codes {
 
         impl Code {
             /// All of them, in the order of their statuses.
-            #[cfg(test)]
             pub(crate) const ALL: &[Code] = &[$(Code::$variant),+];
 
             /// As it stands in answers.
@@ -58,7 +57,6 @@ macro_rules! codes {
             }
 
             /// What it means, for the documents.
-            #[cfg(test)]
             pub(crate) fn meaning(self) -> &'static str {
                 match self { $(Code::$variant => concat!($($doc),+)),+ }
             }

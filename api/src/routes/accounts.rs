@@ -72,8 +72,8 @@ pub(crate) struct CreateAccount {
 
 /// Opens an account.
 #[utoipa::path(post, path = "/v1/accounts", tag = "Ledger", request_body = CreateAccount,
-    responses((status = 200, body = inline(AccountBody<'static>))))]
-async fn create(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = AccountBody<'static>)))]
+pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let body: CreateAccount = call.json().await?;
     let command = Command::CreateAccount(NewAccount {
         currency: body.currency.0,
@@ -94,8 +94,8 @@ async fn create(mut call: Call) -> Result<Reply, Problem> {
 #[utoipa::path(get, path = "/v1/accounts", tag = "Ledger",
     params(("reference" = Option<String>, Query, description = "Only the one with this reference."),
         ("currency" = Option<String>, Query, description = "Only those of this currency.")),
-    responses((status = 200, body = inline(crate::wire::ListBody<'static, AccountBody<'static>>))))]
-async fn list_accounts(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = crate::wire::ListBody<'static, AccountBody<'static>>)))]
+pub(crate) async fn list_accounts(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let query = Query::Accounts {
         reference: params.take_reference()?,
@@ -115,8 +115,8 @@ async fn list_accounts(call: Call) -> Result<Reply, Problem> {
 /// One account.
 #[utoipa::path(get, path = "/v1/accounts/{id}", tag = "Ledger",
     params(("id" = String, Path, example = "acct_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(AccountBody<'static>))))]
-async fn get(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = AccountBody<'static>)))]
+pub(crate) async fn get(call: Call) -> Result<Reply, Problem> {
     call.params()?.finish()?;
     let id = call.id(prefix::ACCOUNT, Code::AccountNotFound)?;
     let found = call.ask(Query::Account(id)).await?;
@@ -133,8 +133,8 @@ async fn get(call: Call) -> Result<Reply, Problem> {
 #[utoipa::path(get, path = "/v1/accounts/{id}/balance", tag = "Ledger",
     params(("id" = String, Path, example = "acct_01jd0r8gk3v6m1x9q4t7w2y5za"),
         ("at" = Option<String>, Query, description = "An RFC 3339 time or an entry's sequence; now unless told.")),
-    responses((status = 200, body = inline(BalanceBody<'static>))))]
-async fn balance(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = BalanceBody<'static>)))]
+pub(crate) async fn balance(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let at = params.take_as("at", moment)?;
     params.finish()?;
@@ -157,8 +157,8 @@ async fn balance(call: Call) -> Result<Reply, Problem> {
 /// An account's entries with running balances, newest first. The cursors are sequences.
 #[utoipa::path(get, path = "/v1/accounts/{id}/entries", tag = "Ledger",
     params(("id" = String, Path, example = "acct_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(crate::wire::ListBody<'static, EntryBody<'static>>))))]
-async fn entries(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = crate::wire::ListBody<'static, EntryBody<'static>>)))]
+pub(crate) async fn entries(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let page = entry_page(&mut params)?;
     params.finish()?;

@@ -50,8 +50,8 @@ pub(crate) struct BatchBody<'a> {
 
 /// Makes up to 8,190 transfers, all or none (`atomic`) or each on its own.
 #[utoipa::path(post, path = "/v1/transfers/batch", tag = "Ledger", request_body = CreateTransfers,
-    responses((status = 200, body = inline(BatchBody<'static>))))]
-async fn create(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = BatchBody<'static>)))]
+pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let body: CreateTransfers = call.json_within(limits::BATCH_BODY_BYTES).await?;
     let atomic = body.atomic;
     let transfers = parse(body.transfers)?;

@@ -105,8 +105,8 @@ impl CreatePayment {
 
 /// Pays: authorizes, and captures at once unless `capture_method` is `manual`.
 #[utoipa::path(post, path = "/v1/payments", tag = "Payments", request_body = CreatePayment,
-    responses((status = 200, body = inline(PaymentBody<'static>))))]
-async fn create(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = PaymentBody<'static>)))]
+pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let body: CreatePayment = call.json().await?;
     let command = Command::CreatePayment(body.parse()?);
     reply(&call.submit(command).await?)
@@ -115,8 +115,8 @@ async fn create(mut call: Call) -> Result<Reply, Problem> {
 /// Captures an authorized payment, wholly or in part; the rest is released.
 #[utoipa::path(post, path = "/v1/payments/{id}/capture", tag = "Payments", request_body = Option<PartialAmount>,
     params(("id" = String, Path, example = "pay_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(PaymentBody<'static>))))]
-async fn capture(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = PaymentBody<'static>)))]
+pub(crate) async fn capture(mut call: Call) -> Result<Reply, Problem> {
     let payment = call.id(prefix::PAYMENT, Code::PaymentNotFound)?;
     let body: PartialAmount = call.json_or_empty().await?;
     let amount = part(&call, &body, Query::Payment(payment)).await?;
@@ -130,8 +130,8 @@ async fn capture(mut call: Call) -> Result<Reply, Problem> {
 /// Cancels an authorized payment: the money is released.
 #[utoipa::path(post, path = "/v1/payments/{id}/cancel", tag = "Payments",
     params(("id" = String, Path, example = "pay_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(PaymentBody<'static>))))]
-async fn cancel(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = PaymentBody<'static>)))]
+pub(crate) async fn cancel(mut call: Call) -> Result<Reply, Problem> {
     let payment = call.id(prefix::PAYMENT, Code::PaymentNotFound)?;
     let Nothing {} = call.json_or_empty().await?;
     reply(&call.submit(Command::CancelPayment { payment }).await?)
@@ -140,8 +140,8 @@ async fn cancel(mut call: Call) -> Result<Reply, Problem> {
 /// Payments, newest first.
 #[utoipa::path(get, path = "/v1/payments", tag = "Payments",
     params(("reference" = Option<String>, Query, description = "Only the one with this reference.")),
-    responses((status = 200, body = inline(crate::wire::ListBody<'static, PaymentBody<'static>>))))]
-async fn list_payments(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = crate::wire::ListBody<'static, PaymentBody<'static>>)))]
+pub(crate) async fn list_payments(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let query = Query::Payments {
         reference: params.take_reference()?,
@@ -160,8 +160,8 @@ async fn list_payments(call: Call) -> Result<Reply, Problem> {
 /// One payment.
 #[utoipa::path(get, path = "/v1/payments/{id}", tag = "Payments",
     params(("id" = String, Path, example = "pay_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(PaymentBody<'static>))))]
-async fn get(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = PaymentBody<'static>)))]
+pub(crate) async fn get(call: Call) -> Result<Reply, Problem> {
     call.params()?.finish()?;
     let id = call.id(prefix::PAYMENT, Code::PaymentNotFound)?;
     let found = call.ask(Query::Payment(id)).await?;

@@ -56,8 +56,8 @@ pub(crate) struct CreateRefund {
 
 /// Gives money of a captured payment back, wholly or in part, as often as something is left.
 #[utoipa::path(post, path = "/v1/refunds", tag = "Payments", request_body = CreateRefund,
-    responses((status = 200, body = inline(RefundBody<'static>))))]
-async fn create(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = RefundBody<'static>)))]
+pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let body: CreateRefund = call.json().await?;
     let payment = body.payment.0;
     let amounts = PartialAmount {
@@ -77,8 +77,8 @@ async fn create(mut call: Call) -> Result<Reply, Problem> {
 /// Refunds, newest first.
 #[utoipa::path(get, path = "/v1/refunds", tag = "Payments",
     params(("payment" = Option<String>, Query, description = "Only those of this payment.")),
-    responses((status = 200, body = inline(crate::wire::ListBody<'static, RefundBody<'static>>))))]
-async fn list_refunds(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = crate::wire::ListBody<'static, RefundBody<'static>>)))]
+pub(crate) async fn list_refunds(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let query = Query::Refunds {
         payment: params.take_id("payment", prefix::PAYMENT)?,
@@ -95,8 +95,8 @@ async fn list_refunds(call: Call) -> Result<Reply, Problem> {
 /// One refund.
 #[utoipa::path(get, path = "/v1/refunds/{id}", tag = "Payments",
     params(("id" = String, Path, example = "re_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(RefundBody<'static>))))]
-async fn get(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = RefundBody<'static>)))]
+pub(crate) async fn get(call: Call) -> Result<Reply, Problem> {
     call.params()?.finish()?;
     let id = call.id(prefix::REFUND, Code::RefundNotFound)?;
     let found = call.ask(Query::Refund(id)).await?;

@@ -113,8 +113,8 @@ impl CreateTransfer {
 
 /// Moves money between two accounts, at once or pending.
 #[utoipa::path(post, path = "/v1/transfers", tag = "Ledger", request_body = CreateTransfer,
-    responses((status = 200, body = inline(TransferBody<'static>))))]
-async fn create(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = TransferBody<'static>)))]
+pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let body: CreateTransfer = call.json().await?;
     let command = Command::CreateTransfer(body.parse()?);
     reply(&call.submit(command).await?)
@@ -140,8 +140,8 @@ pub(super) struct Nothing {}
 /// Posts a pending transfer, wholly or in part; the rest is released.
 #[utoipa::path(post, path = "/v1/transfers/{id}/post", tag = "Ledger", request_body = Option<PartialAmount>,
     params(("id" = String, Path, example = "tr_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(TransferBody<'static>))))]
-async fn post(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = TransferBody<'static>)))]
+pub(crate) async fn post(mut call: Call) -> Result<Reply, Problem> {
     let transfer = call.id(prefix::TRANSFER, Code::TransferNotFound)?;
     let body: PartialAmount = call.json_or_empty().await?;
     let amount = part(&call, &body, Query::Transfer(transfer)).await?;
@@ -155,8 +155,8 @@ async fn post(mut call: Call) -> Result<Reply, Problem> {
 /// Voids a pending transfer: the money is released.
 #[utoipa::path(post, path = "/v1/transfers/{id}/void", tag = "Ledger",
     params(("id" = String, Path, example = "tr_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(TransferBody<'static>))))]
-async fn void(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = TransferBody<'static>)))]
+pub(crate) async fn void(mut call: Call) -> Result<Reply, Problem> {
     let transfer = call.id(prefix::TRANSFER, Code::TransferNotFound)?;
     let Nothing {} = call.json_or_empty().await?;
     reply(&call.submit(Command::VoidTransfer { transfer }).await?)
@@ -165,8 +165,8 @@ async fn void(mut call: Call) -> Result<Reply, Problem> {
 /// Reverses a posted transfer by an opposite one, which `reversed_by` names.
 #[utoipa::path(post, path = "/v1/transfers/{id}/reverse", tag = "Ledger",
     params(("id" = String, Path, example = "tr_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(TransferBody<'static>))))]
-async fn reverse(mut call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = TransferBody<'static>)))]
+pub(crate) async fn reverse(mut call: Call) -> Result<Reply, Problem> {
     let transfer = call.id(prefix::TRANSFER, Code::TransferNotFound)?;
     let Nothing {} = call.json_or_empty().await?;
     reply(&call.submit(Command::ReverseTransfer { transfer }).await?)
@@ -175,8 +175,8 @@ async fn reverse(mut call: Call) -> Result<Reply, Problem> {
 /// Transfers, newest first; those that payments made are seen through their payments.
 #[utoipa::path(get, path = "/v1/transfers", tag = "Ledger",
     params(("reference" = Option<String>, Query, description = "Only the one with this reference.")),
-    responses((status = 200, body = inline(crate::wire::ListBody<'static, TransferBody<'static>>))))]
-async fn list_transfers(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = crate::wire::ListBody<'static, TransferBody<'static>>)))]
+pub(crate) async fn list_transfers(call: Call) -> Result<Reply, Problem> {
     let mut params = call.params()?;
     let query = Query::Transfers {
         reference: params.take_reference()?,
@@ -195,8 +195,8 @@ async fn list_transfers(call: Call) -> Result<Reply, Problem> {
 /// One transfer.
 #[utoipa::path(get, path = "/v1/transfers/{id}", tag = "Ledger",
     params(("id" = String, Path, example = "tr_01jd0r8gk3v6m1x9q4t7w2y5za")),
-    responses((status = 200, body = inline(TransferBody<'static>))))]
-async fn get(call: Call) -> Result<Reply, Problem> {
+    responses((status = 200, body = TransferBody<'static>)))]
+pub(crate) async fn get(call: Call) -> Result<Reply, Problem> {
     call.params()?.finish()?;
     let id = call.id(prefix::TRANSFER, Code::TransferNotFound)?;
     let found = call.ask(Query::Transfer(id)).await?;

@@ -4,5 +4,6 @@ mod admin;
 mod connections;
 mod idempotency;
 mod objects;
+mod openapi;
 mod requests;
 mod support;

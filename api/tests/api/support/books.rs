@@ -22,16 +22,16 @@ use tokio::time::Instant;
 
 const MONEY: GroupId = GroupId(1);
 
-pub struct Books {
+pub(crate) struct Books {
     money: Mutex<Machine>,
     directory: Mutex<Machine>,
     clock: AtomicU64,
     /// What the next command meets instead of the ledger.
-    pub failure: Mutex<Option<SubmitError>>,
+    pub(crate) failure: Mutex<Option<SubmitError>>,
     /// What the last question wanted.
-    pub asked: Mutex<Option<Consistency>>,
+    pub(crate) asked: Mutex<Option<Consistency>>,
     /// The next submission panics.
-    pub defect: Mutex<bool>,
+    pub(crate) defect: Mutex<bool>,
 }
 
 struct Machine {
@@ -59,7 +59,7 @@ impl Machine {
 }
 
 impl Books {
-    pub fn new() -> Books {
+    pub(crate) fn new() -> Books {
         let books = Books {
             money: Mutex::new(Machine::new(MONEY)),
             directory: Mutex::new(Machine::new(DIRECTORY)),
@@ -80,15 +80,15 @@ impl Books {
     }
 
     /// The clock moves by a millisecond whenever it is read.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp(self.clock.fetch_add(1_000, Ordering::Relaxed))
     }
 
-    pub fn pass(&self, seconds: u64) {
+    pub(crate) fn pass(&self, seconds: u64) {
         self.clock.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
     }
 
-    pub fn key(
+    pub(crate) fn key(
         &self,
         partner: Id,
         secret: &str,
@@ -110,7 +110,7 @@ impl Books {
         }
     }
 
-    pub fn direct(
+    pub(crate) fn direct(
         &self,
         command: DirectoryCommand,
         once: Option<Once>,

@@ -16,11 +16,11 @@ use tokio_rustls::client::TlsStream;
 
 /// The certificate that clients trust.
 #[derive(Clone)]
-pub struct Trust(pub CertificateDer<'static>);
+pub(crate) struct Trust(pub CertificateDer<'static>);
 
 impl Trust {
     /// A TLS connection that offers this protocol.
-    pub async fn connect(&self, to: SocketAddr, alpn: &[u8]) -> TlsStream<TcpStream> {
+    pub(crate) async fn connect(&self, to: SocketAddr, alpn: &[u8]) -> TlsStream<TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.0.clone()).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -45,33 +45,33 @@ enum Sender {
 }
 
 /// One connection and the token that is sent with every request.
-pub struct Client {
+pub(crate) struct Client {
     sender: Sender,
     token: String,
 }
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .get(name)
             .map(|value| value.to_str().expect("text"))
     }
 
     /// Status, code and param of an error.
-    pub fn problem(&self) -> (u16, String, Option<String>) {
+    pub(crate) fn problem(&self) -> (u16, String, Option<String>) {
         let body = self.json();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         assert_eq!(body["status"], self.status, "{body}");
@@ -93,14 +93,14 @@ impl Answer {
 }
 
 /// A new idempotency key.
-pub fn fresh() -> String {
+pub(crate) fn fresh() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     format!("key-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 impl Client {
     /// Over TLS, speaking what ALPN is told.
-    pub async fn tls(to: SocketAddr, trust: &Trust, alpn: &[u8], token: &str) -> Client {
+    pub(crate) async fn tls(to: SocketAddr, trust: &Trust, alpn: &[u8], token: &str) -> Client {
         let stream = TokioIo::new(trust.connect(to, alpn).await);
         let sender = if alpn == b"h2" {
             let handshake = http2::handshake(TokioExecutor::new(), stream).await;
@@ -118,7 +118,7 @@ impl Client {
         }
     }
 
-    pub async fn plain(to: SocketAddr, token: &str) -> Client {
+    pub(crate) async fn plain(to: SocketAddr, token: &str) -> Client {
         let stream = TokioIo::new(TcpStream::connect(to).await.expect("connected"));
         let (sender, connection) = http1::handshake(stream).await.expect("HTTP/1.1");
         tokio::spawn(connection);
@@ -129,12 +129,12 @@ impl Client {
     }
 
     /// From now on with another token.
-    pub fn token(&mut self, token: &str) {
+    pub(crate) fn token(&mut self, token: &str) {
         self.token = token.to_owned();
     }
 
     /// Sends a request; a header `authorization` of one's own replaces the client's.
-    pub async fn send(
+    pub(crate) async fn send(
         &mut self,
         method: &str,
         path: &str,
@@ -174,12 +174,12 @@ impl Client {
         }
     }
 
-    pub async fn get(&mut self, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
 
     /// A POST of JSON with this idempotency key.
-    pub async fn post(&mut self, path: &str, key: &str, body: &str) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, key: &str, body: &str) -> Answer {
         let headers = [
             ("content-type", "application/json"),
             ("idempotency-key", key),
@@ -188,14 +188,14 @@ impl Client {
     }
 
     /// A POST that must succeed.
-    pub async fn made(&mut self, path: &str, body: &str) -> Value {
+    pub(crate) async fn made(&mut self, path: &str, body: &str) -> Value {
         let answer = self.post(path, &fresh(), body).await;
         assert_eq!(answer.status, 200, "{path} {body}: {:?}", answer.body);
         answer.json()
     }
 
     /// A GET that must succeed.
-    pub async fn found(&mut self, path: &str) -> Value {
+    pub(crate) async fn found(&mut self, path: &str) -> Value {
         let answer = self.get(path).await;
         assert_eq!(answer.status, 200, "{path}: {:?}", answer.body);
         answer.json()

@@ -3,8 +3,8 @@
 mod books;
 mod client;
 
-pub use books::Books;
-pub use client::{Answer, Client, Trust};
+pub(crate) use books::Books;
+pub(crate) use client::{Answer, Client, Trust};
 
 use florin_api::{AdminOptions, ApiOptions, Backend, Clock, Connections, Operators};
 use florin_ledger::directory::{DirectoryCommand, Item};
@@ -18,30 +18,30 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// The operators' token of the tests.
-pub const OPERATOR: &str = "operator-token-of-the-tests";
+pub(crate) const OPERATOR: &str = "operator-token-of-the-tests";
 /// A key with every scope but `admin`.
-pub const LIVE: &str = "sk_live_0123456789abcdef0123456789abcdef";
+pub(crate) const LIVE: &str = "sk_live_0123456789abcdef0123456789abcdef";
 /// The same partner's test key.
-pub const TEST: &str = "sk_test_0123456789abcdef0123456789abcdef";
+pub(crate) const TEST: &str = "sk_test_0123456789abcdef0123456789abcdef";
 
 /// A running frontend.
-pub struct Frontend {
-    pub books: Arc<Books>,
-    pub api: SocketAddr,
-    pub admin: SocketAddr,
-    pub trust: Trust,
-    pub partner: Id,
+pub(crate) struct Frontend {
+    pub(crate) books: Arc<Books>,
+    pub(crate) api: SocketAddr,
+    pub(crate) admin: SocketAddr,
+    pub(crate) trust: Trust,
+    pub(crate) partner: Id,
     stop: Vec<oneshot::Sender<()>>,
-    pub running: Vec<JoinHandle<()>>,
+    pub(crate) running: Vec<JoinHandle<()>>,
 }
 
 impl Frontend {
     /// With one partner and its two keys.
-    pub async fn start() -> Frontend {
+    pub(crate) async fn start() -> Frontend {
         Frontend::start_with(Connections::default()).await
     }
 
-    pub async fn start_with(connections: Connections) -> Frontend {
+    pub(crate) async fn start_with(connections: Connections) -> Frontend {
         let books = Arc::new(Books::new());
         let partner = onboard(&books);
         let (tls, trust) = certificate();
@@ -96,16 +96,16 @@ impl Frontend {
     }
 
     /// A partner's client, HTTP/1.1.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::tls(self.api, &self.trust, b"http/1.1", LIVE).await
     }
 
     /// An operator's client.
-    pub async fn operator(&self) -> Client {
+    pub(crate) async fn operator(&self) -> Client {
         Client::plain(self.admin, OPERATOR).await
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for stop in self.stop.drain(..) {
             let _ = stop.send(());
         }
@@ -113,14 +113,14 @@ impl Frontend {
 }
 
 /// Accounts that most tests need.
-pub struct Accounts {
+pub(crate) struct Accounts {
     /// An asset without constraint.
-    pub bank: String,
+    pub(crate) bank: String,
     /// A liability that may not be overdrawn, with 1,000 in it.
-    pub wallet: String,
+    pub(crate) wallet: String,
 }
 
-pub async fn accounts(client: &mut Client) -> Accounts {
+pub(crate) async fn accounts(client: &mut Client) -> Accounts {
     let bank = client
         .made("/v1/accounts", r#"{"currency":"USD","kind":"asset"}"#)
         .await;
@@ -138,7 +138,7 @@ pub async fn accounts(client: &mut Client) -> Accounts {
     Accounts { bank, wallet }
 }
 
-pub fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
 
@@ -169,12 +169,12 @@ fn onboard(books: &Books) -> Id {
 }
 
 /// A partner's identifier as it stands in paths.
-pub fn shown(partner: Id) -> String {
+pub(crate) fn shown(partner: Id) -> String {
     partner.display(prefix::PARTNER).to_string()
 }
 
 /// A moment of the tests.
-pub const START: Timestamp = Timestamp(1_793_534_400_000_000);
+pub(crate) const START: Timestamp = Timestamp(1_793_534_400_000_000);
 
 fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().expect("an address")
