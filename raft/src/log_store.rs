@@ -1,5 +1,8 @@
 //! storage's log of one group, fitted to openraft.
 
+#[cfg(test)]
+mod suite;
+
 use crate::limits;
 use crate::types::{self, Ballot, Entry, Peer, RaftLogId, RaftVote, Types};
 use florin_storage::log::GroupLog;
