@@ -25,28 +25,49 @@ pub(crate) enum SnapshotData {
 
 /// The newest checkpoint: what consensus believes to be the snapshot.
 #[derive(Clone, Default)]
-pub(crate) struct Checkpoint(Arc<Mutex<(Option<RaftLogId>, StoredMembership)>>);
+pub(crate) struct Checkpoint(Arc<Mutex<Named>>);
+
+#[derive(Default)]
+struct Named {
+    at: Option<RaftLogId>,
+    membership: StoredMembership,
+    /// Up to here it would survive a power cut. What a start finds in the store may have been
+    /// written by a process that was killed before it made that sure.
+    sure: Option<LogPosition>,
+}
 
 impl Checkpoint {
-    /// A checkpoint that was just taken. Its membership is the replica's unless that is newer
-    /// than the checkpoint, for which the one before is still right.
-    pub(crate) fn set(&self, at: Option<LogPosition>, membership: StoredMembership) {
-        let mut inner = self.0.lock();
-        inner.0 = at.map(types::to_log_id);
-        if membership.log_id() <= &inner.0 {
-            inner.1 = membership;
+    /// What a start found.
+    pub(crate) fn found(at: Option<LogPosition>, membership: StoredMembership) -> Checkpoint {
+        let named = Named {
+            at: at.map(types::to_log_id),
+            membership,
+            sure: None,
+        };
+        Checkpoint(Arc::new(Mutex::new(named)))
+    }
+
+    /// One that was just taken. Its membership is the replica's unless that is newer than the
+    /// checkpoint, for which the one before is still right.
+    pub(crate) fn taken(&self, at: LogPosition, membership: StoredMembership) {
+        let mut named = self.0.lock();
+        named.at = Some(types::to_log_id(at));
+        named.sure = Some(at);
+        if membership.log_id() <= &named.at {
+            named.membership = membership;
         }
     }
 
-    pub(crate) fn position(&self) -> Option<LogPosition> {
-        self.0.lock().0.as_ref().map(types::to_position)
+    /// Up to where the log is no longer needed here.
+    pub(crate) fn sure(&self) -> Option<LogPosition> {
+        self.0.lock().sure
     }
 
     fn meta(&self) -> SnapshotMetaOf<Types> {
-        let (last_log_id, last_membership) = self.0.lock().clone();
+        let named = self.0.lock();
         SnapshotMeta {
-            last_log_id,
-            last_membership,
+            last_log_id: named.at,
+            last_membership: named.membership.clone(),
         }
     }
 }
@@ -171,7 +192,7 @@ impl RaftStateMachine<Types> for Machine {
             "installed a snapshot from a peer"
         );
         self.checkpoint
-            .set(Some(installed.position), meta.last_membership.clone());
+            .taken(installed.position, meta.last_membership.clone());
         self.applied.send_replace(installed.position.index);
         Ok(())
     }

@@ -60,7 +60,7 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
         schedule.persisted = schedule.checkpointed;
         schedule.bytes_at_checkpoint = group.store.appended_bytes();
         checkpoint(group).await;
-        schedule.history.push_back(group.checkpoint.position());
+        schedule.history.push_back(group.checkpoint.sure());
         if schedule.history.len() > node.options.keep_checkpoints {
             purge(group, schedule.history.pop_front().flatten()).await;
         }
@@ -94,7 +94,7 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
     let Some(durable) = group.log.durable() else {
         return;
     };
-    if group.replica.applied() == group.checkpoint.position() {
+    if group.replica.applied() == group.checkpoint.sure() {
         return;
     }
     let before = group.replica.membership();
@@ -109,10 +109,11 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
         }
         Err(error) => return tracing::error!(group = id.0, %error, "the checkpoint failed"),
     };
+    let Some(position) = position else { return };
     for kept in [before, group.replica.membership()] {
         // The later one counts unless it is newer than the checkpoint.
         if let Ok(membership) = types::stored_membership(kept) {
-            group.checkpoint.set(position, membership);
+            group.checkpoint.taken(position, membership);
         }
     }
     // If consensus has ended, nobody needs to know.

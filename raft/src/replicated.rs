@@ -77,9 +77,14 @@ impl Opened {
             at_least,
             "the ledger is older than the log's beginning: fetching it from a peer before taking part"
         );
-        let peers = self.store.peers();
+        let mut peers = self.store.peers();
+        peers.remove(&node.options.node.0);
+        if peers.is_empty() {
+            let message = "its ledger is lost and no other node has it".to_owned();
+            return Err(StartError::Group { group, message });
+        }
         loop {
-            for (id, peer) in peers.iter().filter(|(id, _)| **id != node.options.node.0) {
+            for (id, peer) in &peers {
                 let target = Target {
                     node: *id,
                     incarnation: peer.incarnation,
@@ -133,10 +138,9 @@ impl Opened {
         } = self;
         let id = replica.group();
         let failed = |message: String| StartError::Group { group: id, message };
-        let checkpoint = Checkpoint::default();
         let membership = types::stored_membership(replica.membership())
             .map_err(|error| failed(error.to_string()))?;
-        checkpoint.set(replica.persisted(), membership);
+        let checkpoint = Checkpoint::found(replica.persisted(), membership);
         let (applied, applied_watch) = watch::channel(replica.applied().map_or(0, |at| at.index));
         let machine = Machine::new(replica.clone(), log.clone(), checkpoint.clone(), applied);
         let network = Network::new(node, replica.clone(), log.clone());

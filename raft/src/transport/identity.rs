@@ -120,3 +120,97 @@ pub(crate) fn learn_from_refusal(node: &Node, by: u64, status: &Status) {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::HostOptions;
+    use florin_storage::disk::sim::SimDisk;
+    use florin_storage::log::{Log, LogOptions};
+    use florin_storage::replica::Store;
+    use std::sync::Arc;
+
+    fn node(require_peer_roles: bool) -> Arc<Node> {
+        let options = LogOptions {
+            segment_bytes: 64 << 10,
+            min_free_bytes: 0,
+            cache_bytes: 0,
+            on_fatal: Arc::new(|why| panic!("{why}")),
+        };
+        let (log, _) = Log::open(Arc::new(SimDisk::new()), options).unwrap();
+        let mut options = HostOptions::new(NodeId(2), "ours", 22, "eu", "127.0.0.1:1");
+        options.require_peer_roles = require_peer_roles;
+        Node::new(options, log, Store::in_memory())
+    }
+
+    fn hello(cluster: &str, to_node: u64, to_incarnation: u64) -> Hello {
+        Hello {
+            cluster: cluster.to_owned(),
+            from_node: 1,
+            from_incarnation: 11,
+            to_node,
+            to_incarnation,
+        }
+    }
+
+    fn of_node(id: u64) -> PeerRoles {
+        PeerRoles {
+            node: Some(NodeId(id)),
+            ..PeerRoles::default()
+        }
+    }
+
+    /// `refused` is a part of the message, or nothing if the peer is welcome.
+    fn check_one(node: &Node, roles: Option<PeerRoles>, hello: &Hello, refused: &str) {
+        let mut extensions = Extensions::new();
+        if let Some(roles) = roles {
+            extensions.insert(roles);
+        }
+        match check(node, &extensions, hello) {
+            Ok(()) => assert_eq!(refused, "", "{hello:?}"),
+            Err(status) => {
+                assert_ne!(refused, "", "{status:?}");
+                assert!(status.message().contains(refused), "{status:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn strangers_are_refused_with_a_reason() {
+        let node = node(true);
+        let frontend = PeerRoles {
+            frontend: true,
+            ..PeerRoles::default()
+        };
+        let good = hello("ours", 2, 22);
+        check_one(&node, Some(of_node(1)), &good, "");
+        check_one(&node, None, &good, "must show a certificate");
+        check_one(&node, Some(of_node(3)), &good, "not that of node 1");
+        check_one(&node, Some(frontend), &good, "not that of node 1");
+        check_one(
+            &node,
+            Some(of_node(1)),
+            &hello("theirs", 2, 22),
+            "belongs to cluster",
+        );
+        check_one(&node, Some(of_node(1)), &hello("ours", 3, 22), "not node 3");
+        assert_eq!(*node.former_self().borrow(), None);
+        check_one(
+            &node,
+            Some(of_node(1)),
+            &hello("ours", 2, 21),
+            "incarnation",
+        );
+        let former = FormerSelf {
+            by: NodeId(1),
+            known: 21,
+            ours: 22,
+        };
+        assert_eq!(*node.former_self().borrow(), Some(former));
+    }
+
+    #[test]
+    fn without_tls_nobody_has_a_certificate() {
+        check_one(&node(false), None, &hello("ours", 2, 22), "");
+    }
+}
