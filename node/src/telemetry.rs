@@ -23,7 +23,7 @@ const BUCKETS: &[f64] = &[
 /// Starts logging, at most once in a process.
 pub fn start_logs() {
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| {
-        EnvFilter::new("info,openraft=warn,sled=warn,h2=warn,hyper=warn,rustls=warn")
+        EnvFilter::new("info,openraft=error,sled=warn,h2=warn,hyper=warn,rustls=warn")
     });
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

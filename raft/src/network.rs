@@ -156,6 +156,17 @@ impl Client {
     }
 }
 
+/// Takes the first request, if there is one, and answers with an error.
+fn fail_with_the_first<S>(
+    input: S,
+    error: RPCError<Types>,
+) -> impl Stream<Item = Result<StreamAppendResult<Types>, RPCError<Types>>>
+where
+    S: Stream<Item = AppendEntriesRequest<Types>>,
+{
+    input.take(1).map(move |_| Err(error.clone()))
+}
+
 impl RaftNetworkV2<Types> for Client {
     type SnapshotData = SnapshotData;
 
@@ -190,10 +201,16 @@ impl RaftNetworkV2<Types> for Client {
                 let result = self.append_once(&request, &option).await?;
                 return Ok(stream::once(async { Ok(result) }).boxed());
             }
-            let session = self
-                .link()?
-                .session(self.network.group)
-                .map_err(rpc_error)?;
+            let session = self.link().and_then(|link| {
+                let session = link.session(self.network.group);
+                session.map_err(rpc_error)
+            });
+            let session = match session {
+                Ok(session) => session,
+                // openraft pauses after a failure before it hands out the next request. Whoever
+                // fails without waiting for one is asked again at once, for as long as a peer is down.
+                Err(error) => return Ok(fail_with_the_first(input, error).boxed()),
+            };
             let stall = self.stall();
             let appends = Appends {
                 input: Some(input),

@@ -279,7 +279,6 @@ async fn catch_up(
 }
 
 fn report(paper: &Paper, name: &str, paid: &[Paid], fault: Instant, caught_up: Option<Duration>) {
-    let retried = paid.iter().filter(|paid| paid.attempts > 1).count();
     let replayed = paid
         .iter()
         .filter(|paid| matches!(paid.outcome, Outcome::Acknowledged { replayed: true, .. }))
@@ -297,13 +296,12 @@ fn report(paper: &Paper, name: &str, paid: &[Paid], fault: Instant, caught_up: O
             seconds(time_to_recover(paid, fault))
         ),
     );
-    paper.fact(
-        "retried",
-        &format!(
-            "{} by the same key; {replayed} of them had been made before the answer was lost",
-            count(retried, "payment")
-        ),
-    );
+    let had_been = if replayed == 1 {
+        "payment had"
+    } else {
+        "payments had"
+    };
+    paper.fact("replayed", &format!("{replayed} {had_been} been made when the answer was lost: asked again by the same key, it came"));
     paper.fact(
         "back",
         &format!(
