@@ -10,6 +10,7 @@ use super::journal::Journal;
 use super::limits::PAUSED_UNWRITTEN_BYTES;
 use super::load::{Header, LoadError, Membership, load};
 use super::overlay::Overlay;
+use super::persist::sweep;
 use super::store::Store;
 use super::view::{Below, View, Writer};
 use crate::position::LogPosition;
@@ -82,6 +83,7 @@ impl Shared {
                 (State::new(group, GroupSettings::default()), None)
             }
         };
+        sweep(&*tree, state.time())?;
         let persisted = header.as_ref().map(|header| header.applied);
         Ok(Shared {
             group,

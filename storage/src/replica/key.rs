@@ -11,6 +11,7 @@
 //! | 3 | ledger, kind, object | a transfer, payment or refund that changed after it was made |
 //! | 4 | ledger, transfer | a pending transfer that waits for its time |
 //! | 5 | item kind, item key | a directory item |
+//! | 6 | | nothing: a persist is under way, or a crash cut it short |
 //! | 16 | hash of ledger, kind and reference | who took the reference |
 //! | 17 | ledger, account, first sequence | several entries |
 //! | 18 | ledger, kind, first object | several identifiers |
@@ -39,6 +40,8 @@ pub(crate) enum Key {
     Expiry(LedgerId, Id),
     /// A directory item, by the kind and its own key.
     Directory(u8, Vec<u8>),
+    /// A persist is under way, or a crash cut it short.
+    Writing,
     /// A reference that is taken.
     Reference([u8; 16]),
     /// Entries of an account from this sequence on.
@@ -57,6 +60,7 @@ pub(crate) mod tag {
     pub(crate) const OBJECT: u8 = 3;
     pub(crate) const EXPIRY: u8 = 4;
     pub(crate) const DIRECTORY: u8 = 5;
+    pub(crate) const WRITING: u8 = 6;
     /// Pairs below may change, pairs from here on are only added.
     pub(crate) const FIRST_IMMUTABLE: u8 = 16;
     pub(crate) const REFERENCE: u8 = 16;
@@ -96,6 +100,7 @@ impl Key {
                 key.push(*kind);
                 key.extend(item);
             }
+            Key::Writing => key.push(tag::WRITING),
             Key::Reference(hash) => {
                 key.push(tag::REFERENCE);
                 key.extend(hash);
@@ -134,6 +139,7 @@ impl Key {
                 let kind = rest.byte()?;
                 Key::Directory(kind, std::mem::take(&mut rest.0).to_vec())
             }
+            tag::WRITING => Key::Writing,
             tag::REFERENCE => Key::Reference(rest.array()?),
             tag::ENTRIES => {
                 let (ledger, account) = (rest.ledger()?, rest.id()?);

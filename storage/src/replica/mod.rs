@@ -31,6 +31,7 @@ mod snapshot;
 mod store;
 pub mod verify;
 mod view;
+mod written;
 
 #[cfg(test)]
 mod tests;

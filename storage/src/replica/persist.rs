@@ -1,20 +1,24 @@
 //! Writing what is unwritten into the tree, behind apply's back.
 //!
-//! Journal records go first, one after the other: they are most of the bytes, whole batches of
-//! them would hold up every reader of the node, and a record beyond the header is not read.
-//! Everything else, with the header that says how far it goes, is one atomic batch.
+//! What is only ever added (records, entries, lists, references) goes first, one pair after the
+//! other: it is most of the bytes, and one batch of it would hold up every reader of the node.
+//! What changes goes last, in one atomic batch with the header that says how far it all goes.
+//! A mark stands in the tree from the first pair to the batch: if a crash leaves it there, the
+//! next opening takes out what lies beyond the header ([`sweep`]).
 
 use super::backend::{Changes, Tree};
 use super::chunk::{encode_entries, encode_ids};
 use super::core::{Core, Frozen, Persister, Shared};
 use super::error::{BackendError, PersistError};
 use super::journal::pieces;
-use super::key::Key;
+use super::key::{Key, tag};
 use super::limits;
-use super::load::Header;
+use super::load::{Header, visit_sort};
 use super::object::{encode, encode_object};
 use super::overlay::Overlay;
+use super::snapshot::belongs;
 use crate::position::LogPosition;
+use florin_ledger::id::Timestamp;
 use std::sync::Arc;
 
 /// Writes everything up to now, if the log holds all of it durably.
@@ -86,8 +90,9 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         return Err(PersistError::DiskFull(bytes));
     }
     let tree = shared.core.read().tree.clone();
-    write_journal(&*tree, &frozen.overlay)?;
-    tree.write(changes(&frozen.overlay, &frozen.header)?)?;
+    tree.put_in_turn(&[(Key::Writing.encode(), Vec::new())])?;
+    tree.put_in_turn(&added(&frozen.overlay))?;
+    tree.write(changed(&frozen.overlay, &frozen.header)?)?;
     let done = {
         let mut core = shared.core.write();
         core.persisted = Some(frozen.header.applied);
@@ -99,16 +104,55 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
     Ok(())
 }
 
-fn write_journal(tree: &dyn Tree, overlay: &Overlay) -> Result<(), BackendError> {
+/// What is only added, in the order of the tree.
+fn added(overlay: &Overlay) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut added = Vec::new();
     for (time, record) in &overlay.journal {
-        tree.put_in_turn(&pieces(*time, record))?;
+        added.extend(pieces(*time, record));
     }
-    Ok(())
+    for (key, id) in &overlay.references {
+        added.push((key.clone(), id.0.to_be_bytes().to_vec()));
+    }
+    for ((ledger, account), entries) in &overlay.entries {
+        for (first, chunk) in encode_entries(entries) {
+            added.push((Key::Entries(*ledger, *account, first).encode(), chunk));
+        }
+    }
+    for ((ledger, kind), ids) in &overlay.lists {
+        for (first, chunk) in encode_ids(ids) {
+            added.push((Key::List(*ledger, *kind, first).encode(), chunk));
+        }
+    }
+    added.sort_unstable();
+    added
 }
 
-/// The atomic part.
-fn changes(overlay: &Overlay, header: &Header) -> Result<Changes, BackendError> {
-    let mut changes = vec![(Key::Header.encode(), Some(encode(header)?))];
+/// Takes out what a persist added before a crash cut it short. Applied again, the same entries may
+/// be cut into chunks at other places, and chunks must not overlap. References and records stay
+/// unseen by their time and are written again as they were.
+pub(super) fn sweep(tree: &dyn Tree, written: Timestamp) -> Result<(), BackendError> {
+    if tree.get(&Key::Writing.encode())?.is_none() {
+        return Ok(());
+    }
+    let mut beyond: Changes = Vec::new();
+    for sort in [tag::ENTRIES, tag::LIST] {
+        visit_sort(tree, sort, |key, value| {
+            if !belongs(&key, value, written)? {
+                beyond.push((key.encode(), None));
+            }
+            Ok::<(), BackendError>(())
+        })?;
+    }
+    beyond.push((Key::Writing.encode(), None));
+    tree.write(beyond)
+}
+
+/// What changes, and the header: all or nothing.
+fn changed(overlay: &Overlay, header: &Header) -> Result<Changes, BackendError> {
+    let mut changes = vec![
+        (Key::Header.encode(), Some(encode(header)?)),
+        (Key::Writing.encode(), None),
+    ];
     for (ledger, meta) in &overlay.ledgers {
         changes.push((Key::Ledger(*ledger).encode(), Some(encode(meta)?)));
     }
@@ -126,20 +170,6 @@ fn changes(overlay: &Overlay, header: &Header) -> Result<Changes, BackendError> 
     }
     for (key, item) in &overlay.directory {
         changes.push((key.clone(), Some(encode(item)?)));
-    }
-    for (key, id) in &overlay.references {
-        changes.push((key.clone(), Some(id.0.to_be_bytes().to_vec())));
-    }
-    for ((ledger, account), entries) in &overlay.entries {
-        for (first, chunk) in encode_entries(entries) {
-            let key = Key::Entries(*ledger, *account, first).encode();
-            changes.push((key, Some(chunk)));
-        }
-    }
-    for ((ledger, kind), ids) in &overlay.lists {
-        for (first, chunk) in encode_ids(ids) {
-            changes.push((Key::List(*ledger, *kind, first).encode(), Some(chunk)));
-        }
     }
     Ok(changes)
 }

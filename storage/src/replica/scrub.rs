@@ -8,7 +8,7 @@ use super::journal;
 use super::key::{Key, tag};
 use super::load::{Header, read_header, visit_sort};
 use super::object;
-use super::view::newest_entry;
+use super::written::newest_entry;
 use florin_ledger::directory::Item;
 use florin_ledger::id::Timestamp;
 use florin_ledger::journal::Record;

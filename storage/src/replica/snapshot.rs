@@ -121,7 +121,7 @@ impl SnapshotReader {
             None => vec![0xff],
         };
         self.tree.visit(from, &to, false, &mut |key, value| {
-            match belongs(key, value, upto) {
+            match Key::decode(key).and_then(|key| belongs(&key, value, upto)) {
                 Ok(false) => return ControlFlow::Continue(()),
                 Ok(true) => {}
                 Err(error) => {
@@ -191,16 +191,14 @@ impl Drop for SnapshotReader {
     }
 }
 
-/// Whether a pair is part of a tree as of that time. Mutable pairs are: they were read in a pause.
-fn belongs(key: &[u8], value: &[u8], upto: Timestamp) -> Result<bool, BackendError> {
-    if key.first().is_none_or(|sort| *sort < tag::FIRST_IMMUTABLE) {
-        return Ok(true);
-    }
-    let time = match Key::decode(key)? {
+/// Whether a pair is part of a tree as of that time. Mutable pairs are: they are read in a pause.
+pub(super) fn belongs(key: &Key, value: &[u8], upto: Timestamp) -> Result<bool, BackendError> {
+    let time = match key {
+        Key::Writing => return Ok(false),
         Key::Reference(_) => decode_id(value)?.position().time,
-        Key::Entries(_, _, first) => first_time(first, value)?,
+        Key::Entries(_, _, first) => first_time(*first, value)?,
         Key::List(_, _, first) => first.position().time,
-        Key::Journal(time, _) => time,
+        Key::Journal(time, _) => *time,
         _ => return Ok(true),
     };
     Ok(time <= upto)
@@ -209,7 +207,9 @@ fn belongs(key: &[u8], value: &[u8], upto: Timestamp) -> Result<bool, BackendErr
 /// Whether all of a chunk of pairs decodes; a snapshot's receiver asks before it writes it.
 pub(super) fn check_pair(key: &[u8], value: &[u8]) -> Result<(), BackendError> {
     match Key::decode(key)? {
-        Key::Header => Err(BackendError::Damaged("a header among the pairs".to_owned())),
+        Key::Header | Key::Writing => {
+            Err(BackendError::Damaged("no pair of a snapshot".to_owned()))
+        }
         Key::Reference(_) => decode_id(value).map(drop),
         Key::Entries(_, _, first) => first_time(first, value).map(drop),
         Key::List(..) => decode_ids(value).map(drop),

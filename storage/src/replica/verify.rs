@@ -4,6 +4,8 @@
 //! by the pure ledger, into a scratch store; what comes out must be what is stored: every account,
 //! object, reference, entry and list.
 
+mod report;
+
 use super::backend::Tree;
 use super::chunk::{decode_entries, decode_ids};
 use super::core::Shared;
@@ -14,6 +16,7 @@ use super::load::{Header, decode_record, load, read_header, visit_sort};
 use super::object::decode_value;
 use super::persist;
 use super::scrub::scrub_tree;
+use super::snapshot::belongs;
 use super::store::{Store, StoreOptions};
 use crate::disk::RealDisk;
 use crate::log::{Log, OpenLogError};
@@ -22,49 +25,16 @@ use florin_ledger::id::{GroupId, Id, LedgerId, Timestamp, prefix};
 use florin_ledger::object::Account;
 use florin_ledger::replay::{ReplayError, replay};
 use florin_ledger::state::State;
+pub use report::{GroupReport, Report};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::io;
 use std::path::Path;
-
-/// Problems of one group that are written down; more would not tell more.
-const PROBLEMS: usize = 20;
 
 /// The scratch store is kept in memory up to this size of the store itself.
 const SCRATCH_IN_MEMORY: u64 = 256 * 1024 * 1024;
 
 /// Unwritten bytes of the scratch store.
 const SCRATCH_OVERLAY: usize = 8 * 1024 * 1024;
-
-/// What was found in a node's data folder.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Each group that the store holds.
-    pub groups: Vec<GroupReport>,
-    /// What harms nothing, for people: a torn tail of the log.
-    pub notices: Vec<String>,
-    /// What is wrong with the log.
-    pub problems: Vec<String>,
-}
-
-/// What was found of one group.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GroupReport {
-    /// The group's number.
-    pub group: u32,
-    /// The last log entry that is persisted; none if the ledger is empty.
-    pub persisted: Option<LogPosition>,
-    /// The time of the last batch.
-    pub time: Timestamp,
-    /// Journal records that were followed and applied again.
-    pub records: u64,
-    /// Accounts that were compared.
-    pub accounts: u64,
-    /// Entries that were read.
-    pub entries: u64,
-    /// What is wrong, for people.
-    pub problems: Vec<String>,
-}
 
 /// Why a data folder could not be checked.
 #[derive(Debug, thiserror::Error)]
@@ -87,53 +57,6 @@ pub enum VerifyError {
     /// The scratch store could not be written.
     #[error("the scratch store: {0}")]
     Persist(#[from] PersistError),
-}
-
-impl Report {
-    /// Nothing is wrong.
-    pub fn is_sound(&self) -> bool {
-        self.problems.is_empty() && self.groups.iter().all(|it| it.problems.is_empty())
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for notice in &self.notices {
-            writeln!(f, "log      note: {notice}")?;
-        }
-        for problem in &self.problems {
-            writeln!(f, "log      WRONG: {problem}")?;
-        }
-        for group in &self.groups {
-            write!(f, "group {:<3}", group.group)?;
-            match group.persisted {
-                None => writeln!(f, "empty")?,
-                Some(at) => writeln!(
-                    f,
-                    "up to entry {} (term {}) of {}: {} records, {} accounts, {} entries: {}",
-                    at.index,
-                    at.term,
-                    group.time.rfc3339(),
-                    group.records,
-                    group.accounts,
-                    group.entries,
-                    if group.problems.is_empty() {
-                        "chain whole, books balanced, as the journal says"
-                    } else {
-                        "WRONG"
-                    }
-                )?,
-            }
-            for problem in &group.problems {
-                writeln!(f, "         WRONG: {problem}")?;
-            }
-        }
-        f.write_str(if self.is_sound() {
-            "sound"
-        } else {
-            "NOT sound"
-        })
-    }
 }
 
 /// Checks a data folder: `log/` and `store/` in it. The node must be stopped.
@@ -222,18 +145,9 @@ pub(super) fn verify_group(
     if replay_journal(&*tree, &header, &replayed, &mut report)? {
         compare_states(stored.as_ref(), &replayed, &mut report);
         let scratch_tree = replayed.core.read().tree.clone();
-        compare_trees(&*tree, &*scratch_tree, &mut report)?;
+        compare_trees(&*tree, &*scratch_tree, report.time, &mut report)?;
     }
     Ok(report)
-}
-
-impl GroupReport {
-    fn problem(&mut self, problem: impl ToString) {
-        let problem = problem.to_string();
-        if self.problems.len() < PROBLEMS && !self.problems.contains(&problem) {
-            self.problems.push(problem);
-        }
-    }
 }
 
 /// Why the journal was not applied to its end.
@@ -305,6 +219,7 @@ fn compare_states(stored: Option<&State>, replayed: &Shared, report: &mut GroupR
 fn compare_trees(
     stored: &dyn Tree,
     replayed: &dyn Tree,
+    upto: Timestamp,
     report: &mut GroupReport,
 ) -> Result<(), VerifyError> {
     let sorts = [
@@ -317,6 +232,9 @@ fn compare_trees(
     ];
     for sort in sorts {
         visit_sort(stored, sort, |key, value| {
+            if !belongs(&key, value, upto)? {
+                return Ok(());
+            }
             match replayed.get(&key.encode())? {
                 Some(expected) if expected == value => {}
                 Some(expected) => report.problem(difference(&key, value, &expected)),
@@ -331,7 +249,7 @@ fn compare_trees(
             Ok::<(), BackendError>(())
         })?;
     }
-    let (there, expected) = (lines(stored), lines(replayed));
+    let (there, expected) = (lines(stored, upto), lines(replayed, upto));
     match (there, expected) {
         (Ok(there), Ok(expected)) => {
             for of in there.keys().chain(expected.keys()) {
@@ -371,7 +289,10 @@ enum Line {
 }
 
 /// Entries and lists are cut into chunks as it happened: they are compared by what they hold.
-fn lines(tree: &dyn Tree) -> Result<BTreeMap<Line, (u64, [u8; 32])>, BackendError> {
+fn lines(
+    tree: &dyn Tree,
+    upto: Timestamp,
+) -> Result<BTreeMap<Line, (u64, [u8; 32])>, BackendError> {
     let mut lines: BTreeMap<Line, (u64, [u8; 32])> = BTreeMap::new();
     let mut add = |line, item: &[u8]| {
         let (count, hash) = lines.entry(line).or_default();
@@ -383,7 +304,9 @@ fn lines(tree: &dyn Tree) -> Result<BTreeMap<Line, (u64, [u8; 32])>, BackendErro
             .as_bytes();
     };
     visit_sort(tree, tag::ENTRIES, |key, value| {
-        if let Key::Entries(ledger, account, first) = key {
+        if let Key::Entries(ledger, account, first) = key
+            && belongs(&key, value, upto)?
+        {
             for entry in decode_entries(first, value)? {
                 add(
                     Line::Entries(ledger, account),
@@ -394,7 +317,9 @@ fn lines(tree: &dyn Tree) -> Result<BTreeMap<Line, (u64, [u8; 32])>, BackendErro
         Ok::<(), BackendError>(())
     })?;
     visit_sort(tree, tag::LIST, |key, value| {
-        if let Key::List(ledger, kind, _) = key {
+        if let Key::List(ledger, kind, _) = key
+            && belongs(&key, value, upto)?
+        {
             for id in decode_ids(value)? {
                 add(Line::List(ledger, kind_byte(kind)), &id.0.to_be_bytes());
             }

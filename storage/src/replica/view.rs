@@ -4,12 +4,12 @@
 //! fatal: a replica that takes an object for absent decides differently from the others.
 
 use super::backend::Tree;
-use super::chunk::{decode_entries, decode_ids};
 use super::error::BackendError;
 use super::journal::Journal;
 use super::key::Key;
 use super::object;
 use super::overlay::{Object, Overlay};
+use super::written;
 use bytes::Bytes;
 use florin_ledger::effect::Effect;
 use florin_ledger::id::{Id, LedgerId, Position, Timestamp};
@@ -17,7 +17,7 @@ use florin_ledger::journal::Record;
 use florin_ledger::object::{Account, Entry, Kind, Payment, Refund, Transfer};
 use florin_ledger::state::{Expiry, LedgerMeta};
 use florin_ledger::store::{Records, Store};
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// What to do when a read fails.
@@ -74,7 +74,7 @@ impl View<'_> {
         self.sure(self.below.journal.read(self.below.tree, time))
     }
 
-    fn from_record<T>(&self, id: Id, read: impl Fn(&Record<'_>, u16) -> Option<T>) -> Option<T> {
+    fn in_record<T>(&self, id: Id, read: impl Fn(&Record<'_>, u16) -> Option<T>) -> Option<T> {
         let Position { time, ordinal } = id.position();
         let record = self.record(time)?;
         let record = self.sure(
@@ -98,121 +98,6 @@ impl View<'_> {
         let value = self.sure(self.below.tree.get(&Key::Object(ledger, kind, id).encode()))?;
         Some(self.sure(object::decode(kind, &value)))
     }
-
-    /// Entries of the tree in order of the walk, up to the limit.
-    fn written_entries(
-        &self,
-        ledger: LedgerId,
-        account: Id,
-        range: RangeInclusive<u64>,
-        newest_first: bool,
-        limit: usize,
-    ) -> Result<Vec<Entry>, BackendError> {
-        let key = |first| Key::Entries(ledger, account, first).encode();
-        let (from, to) = (*range.start(), *range.end());
-        let floor = floor_key(self.below.tree, &key(0), &key(from))?.unwrap_or_else(|| key(from));
-        walk(
-            self.below.tree,
-            &floor,
-            &key(to),
-            newest_first,
-            limit,
-            |key, value| {
-                let Key::Entries(_, _, first) = key else {
-                    return Err(BackendError::Damaged("a key among entries".to_owned()));
-                };
-                let mut entries = decode_entries(first, value)?;
-                entries.retain(|entry| range.contains(&entry.sequence));
-                Ok(entries)
-            },
-        )
-    }
-
-    fn written_ids(
-        &self,
-        ledger: LedgerId,
-        kind: Kind,
-        range: RangeInclusive<Id>,
-        newest_first: bool,
-        limit: usize,
-    ) -> Result<Vec<Id>, BackendError> {
-        let key = |first| Key::List(ledger, kind, first).encode();
-        let (from, to) = (*range.start(), *range.end());
-        let floor =
-            floor_key(self.below.tree, &key(Id(0)), &key(from))?.unwrap_or_else(|| key(from));
-        walk(
-            self.below.tree,
-            &floor,
-            &key(to),
-            newest_first,
-            limit,
-            |_, value| {
-                let mut ids = decode_ids(value)?;
-                ids.retain(|id| range.contains(id));
-                Ok(ids)
-            },
-        )
-    }
-}
-
-/// The entry of that sequence, or the newest before it.
-pub(super) fn newest_entry(
-    tree: &dyn Tree,
-    ledger: LedgerId,
-    account: Id,
-    sequence: u64,
-) -> Result<Option<Entry>, BackendError> {
-    let key = |first| Key::Entries(ledger, account, first).encode();
-    let newest = walk(tree, &key(0), &key(sequence), true, 1, |key, value| {
-        let Key::Entries(_, _, first) = key else {
-            return Err(BackendError::Damaged("a key among entries".to_owned()));
-        };
-        let mut entries = decode_entries(first, value)?;
-        entries.retain(|entry| entry.sequence <= sequence);
-        Ok(entries)
-    })?;
-    Ok(newest.first().copied())
-}
-
-/// The last key in `from..=to`: the chunk that holds `to`, if any does.
-fn floor_key(tree: &dyn Tree, from: &[u8], to: &[u8]) -> Result<Option<Vec<u8>>, BackendError> {
-    let mut floor = None;
-    tree.visit(from, to, true, &mut |key, _| {
-        floor = Some(key.to_vec());
-        ControlFlow::Break(())
-    })?;
-    Ok(floor)
-}
-
-/// Decodes chunks of a range until there are `limit` items.
-fn walk<T>(
-    tree: &dyn Tree,
-    from: &[u8],
-    to: &[u8],
-    newest_first: bool,
-    limit: usize,
-    decode: impl Fn(Key, &[u8]) -> Result<Vec<T>, BackendError>,
-) -> Result<Vec<T>, BackendError> {
-    let mut items = Vec::new();
-    let mut failed = None;
-    tree.visit(from, to, newest_first, &mut |key, value| {
-        match Key::decode(key).and_then(|key| decode(key, value)) {
-            Ok(mut chunk) => {
-                if newest_first {
-                    chunk.reverse();
-                }
-                items.append(&mut chunk);
-            }
-            Err(error) => failed = Some(error),
-        }
-        if failed.is_some() || items.len() >= limit {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
-    items.truncate(limit);
-    failed.map_or(Ok(items), Err)
 }
 
 /// The part of sorted items whose numbers lie in a range.
@@ -254,7 +139,7 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Transfer, id) {
             Some(Object::Transfer(transfer)) => Some(transfer),
             _ => self
-                .from_record(id, |record, ordinal| record.transfer(ledger, ordinal))
+                .in_record(id, |record, ordinal| record.transfer(ledger, ordinal))
                 .filter(|made| made.id == id),
         }
     }
@@ -263,7 +148,7 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Payment, id) {
             Some(Object::Payment(payment)) => Some(payment),
             _ => self
-                .from_record(id, |record, ordinal| record.payment(ledger, ordinal))
+                .in_record(id, |record, ordinal| record.payment(ledger, ordinal))
                 .filter(|made| made.id == id),
         }
     }
@@ -272,7 +157,7 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Refund, id) {
             Some(Object::Refund(refund)) => Some(refund),
             _ => self
-                .from_record(id, |record, ordinal| record.refund(ledger, ordinal))
+                .in_record(id, |record, ordinal| record.refund(ledger, ordinal))
                 .filter(|made| made.id == id),
         }
     }
@@ -283,11 +168,13 @@ impl Records for View<'_> {
             return Some(*id);
         }
         let value = self.sure(self.below.tree.get(&key))?;
-        Some(self.sure(object::decode_id(&value)))
+        let id = self.sure(object::decode_id(&value));
+        // As with records: left over by a crash, and not taken yet.
+        (id.position().time <= self.below.written).then_some(id)
     }
 
     fn effect(&self, ledger: LedgerId, position: Position) -> Option<Effect> {
-        self.from_record(position.id(ledger), |record, ordinal| {
+        self.in_record(position.id(ledger), |record, ordinal| {
             record.effect(ordinal)
         })
     }
@@ -316,7 +203,14 @@ impl Records for View<'_> {
             if range.is_empty() {
                 return Vec::new();
             }
-            self.sure(self.written_entries(ledger, account, range, newest_first, limit))
+            self.sure(written::entries(
+                self.below.tree,
+                ledger,
+                account,
+                range,
+                newest_first,
+                limit,
+            ))
         })
     }
 
@@ -345,7 +239,14 @@ impl Records for View<'_> {
             if range.is_empty() {
                 return Vec::new();
             }
-            self.sure(self.written_ids(ledger, kind, range, newest_first, limit))
+            self.sure(written::ids(
+                self.below.tree,
+                ledger,
+                kind,
+                range,
+                newest_first,
+                limit,
+            ))
         })
     }
 }

@@ -31,6 +31,7 @@ fn ids() -> impl Strategy<Value = Id> {
 fn keys() -> impl Strategy<Value = Key> {
     prop_oneof![
         Just(Key::Header),
+        Just(Key::Writing),
         ledgers().prop_map(Key::Ledger),
         (ledgers(), ids()).prop_map(|(a, b)| Key::Account(a, b)),
         (ledgers(), kinds(), ids()).prop_map(|(a, b, c)| Key::Object(a, b, c)),

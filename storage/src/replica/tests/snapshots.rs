@@ -39,12 +39,10 @@ fn a_snapshot_taken_under_load_installs_as_of_its_position() {
         assert_eq!(reader.position(), applied);
         let membership = reader.membership();
         let mut chunks = Vec::new();
-        let mut index = applied.index;
-        for chunk in reader {
+        for (index, chunk) in (applied.index + 1..).zip(reader) {
             let chunk = chunk.unwrap();
             chunks.push(chunk);
             world.random_batch();
-            index += 1;
             let (_, batch) = world.log.last().unwrap();
             source.apply(LogPosition { term: 1, index }, batch);
             source.persist(u64::MAX).unwrap();

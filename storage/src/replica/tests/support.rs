@@ -291,9 +291,14 @@ impl World {
 
     /// Gives a replica what it has not applied yet.
     pub(super) fn feed(&self, replica: &Replica) {
+        self.feed_up_to(replica, u64::MAX);
+    }
+
+    /// Gives a replica what it has not applied yet, up to an entry.
+    pub(super) fn feed_up_to(&self, replica: &Replica, last: u64) {
         let applied = replica.applied().map_or(0, |at| at.index);
         for (at, batch) in &self.log {
-            if at.index > applied {
+            if at.index > applied && at.index <= last {
                 replica.apply(*at, batch);
             }
         }
