@@ -2,7 +2,7 @@
 
 use super::books::Books;
 use super::group::Group;
-use super::kinds::{GroupFault, LogOptions, OpenLogError, Recovery};
+use super::kinds::{GroupFault, GroupLogState, LogOptions, OpenLogError, Recovery};
 use super::limits::{RESERVE_DIVISOR, SECTOR, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, ZERO_BYTES};
 use super::queue::Queue;
 use super::round::Tip;
@@ -11,6 +11,7 @@ use super::segments::{FIRST_SEGMENT, Segments, fill_with_zeros, segment_name};
 use super::shared::Shared;
 use super::writer::Writer;
 use crate::disk::Disk;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -75,10 +76,19 @@ pub(super) fn report(scan: &Scan) -> Recovery {
         group: *group,
         reason: reason.clone(),
     });
+    let groups = scan.books.groups.iter();
+    let whole = groups.filter(|(group, _)| !scan.faults.contains_key(group));
+    let standing = whole.map(|(group, book)| {
+        let state = &book.state;
+        let vote = state.vote.clone().map(Bytes::from);
+        let (purged, last) = (state.purged, state.last.or(state.purged));
+        (*group, GroupLogState { vote, purged, last })
+    });
     Recovery {
         torn: scan.torn,
         faulty: faulty.collect(),
         notes: scan.notes.clone(),
+        groups: standing.collect(),
     }
 }
 

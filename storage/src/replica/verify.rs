@@ -19,7 +19,7 @@ use super::scrub::scrub_tree;
 use super::snapshot::belongs;
 use super::store::{Store, StoreOptions};
 use crate::disk::RealDisk;
-use crate::log::{Log, OpenLogError};
+use crate::log::{GroupLogState, Log, OpenLogError};
 use crate::position::LogPosition;
 use florin_ledger::id::{GroupId, Id, LedgerId, Timestamp, prefix};
 use florin_ledger::object::Account;
@@ -62,8 +62,10 @@ pub enum VerifyError {
 /// Checks a data folder: `log/` and `store/` in it. The node must be stopped.
 pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
     let mut report = Report::default();
+    let mut logs = Vec::new();
     if dir.join("log").is_dir() {
         let found = Log::inspect(&RealDisk::open(&dir.join("log"))?)?;
+        logs = found.groups;
         report.notices = found.notes;
         report.notices.extend(found.torn.map(|torn| {
             let (bytes, segment) = (torn.bytes, torn.segment);
@@ -75,7 +77,29 @@ pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
         }
     }
     report.groups = verify_store(&dir.join("store"), &dir.join("verify-scratch"))?;
+    for group in &mut report.groups {
+        if let Some((_, log)) = logs.iter().find(|(id, _)| id.0 == group.group) {
+            compare_positions(group, log);
+        }
+    }
     Ok(report)
+}
+
+/// The ledger begins in the log where it ends in the store: never ahead of it, and with no gap.
+fn compare_positions(report: &mut GroupReport, log: &GroupLogState) {
+    let index = |at: Option<LogPosition>| at.map_or(0, |at| at.index);
+    let (persisted, purged) = (index(report.persisted), index(log.purged));
+    if persisted < purged {
+        report.problem(format!(
+            "the ledger ends with entry {persisted}, and the log begins after entry {purged}"
+        ));
+    }
+    let last = index(log.last);
+    if persisted > last {
+        report.problem(format!(
+            "the ledger ends with entry {persisted}, ahead of the log, which ends with entry {last}"
+        ));
+    }
 }
 
 /// Checks every group of a store.

@@ -1,14 +1,19 @@
 //! What is damaged is seen, and set aside rather than guessed at.
 
 use super::support::{GROUP, Place, World};
+use crate::disk::RealDisk;
+use crate::log::{Log, LogEntry, LogOptions};
+use crate::position::LogPosition;
 use crate::replica::backend::Tree;
 use crate::replica::key::{Key, all, tag};
 use crate::replica::object::{decode_value, encode};
 use crate::replica::verify::{verify, verify_group};
 use crate::replica::{OpenStoreError, Replica, Store, StoreOptions};
+use bytes::Bytes;
 use florin_ledger::id::GroupId;
 use florin_ledger::object::Account;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
+use std::path::Path;
 use std::sync::Arc;
 
 fn fed(store: &Store, seed: u64) -> (World, Replica) {
@@ -39,7 +44,7 @@ fn tree(store: &Store) -> Arc<dyn Tree> {
 #[test]
 fn a_damaged_sled_is_set_aside_and_filled_again() {
     let file = |place: &Place, name: &str| place.dir().join(name);
-    type Damage = fn(&std::path::Path);
+    type Damage = fn(&Path);
     let damages: [(&str, Damage); 3] = [
         ("db", |path| {
             std::fs::write(path, vec![0x5a; 600_000]).unwrap()
@@ -87,7 +92,7 @@ fn a_damaged_group_is_set_aside_alone() {
         let store = place.open();
         let (world, replica) = fed(&store, 42);
         let other = Replica::open(&store, GroupId(9)).unwrap();
-        other.apply_blank(crate::position::LogPosition { term: 1, index: 8 });
+        other.apply_blank(LogPosition { term: 1, index: 8 });
         other.checkpoint(u64::MAX).unwrap();
         drop((replica, other));
         let (key, value) = pairs(&*tree(&store), tag::ACCOUNT).remove(0);
@@ -232,4 +237,54 @@ fn verify_reads_a_folder_and_says_so_to_people() {
         "{text}"
     );
     assert!(verify(&dir.join("nowhere")).is_err());
+}
+
+#[test]
+fn verify_holds_the_ledger_against_the_log() {
+    let place = Place::disk();
+    let (world, replica) = fed(&place.open(), 45);
+    drop(replica);
+    let folder = place.dir().parent().unwrap().to_path_buf();
+    let rows = [
+        (1..=60, 60, ""),
+        (1..=60, 20, ""),
+        (1..=59, 0, "ahead of the log"),
+        (1..=70, 65, "the log begins after entry 65"),
+    ];
+    for (entries, purged, expected) in rows {
+        let _ = std::fs::remove_dir_all(folder.join("log"));
+        write_log(&folder.join("log"), entries.clone(), purged);
+        let report = verify(&folder).unwrap();
+        assert_eq!(
+            report.is_sound(),
+            expected.is_empty(),
+            "{entries:?}: {report}"
+        );
+        assert!(report.to_string().contains(expected), "{report}");
+    }
+    assert_eq!(world.log.len(), 60);
+}
+
+fn write_log(folder: &Path, entries: RangeInclusive<u64>, purged: u64) {
+    let options = LogOptions {
+        segment_bytes: 1 << 20,
+        min_free_bytes: 0,
+        cache_bytes: 1 << 16,
+        on_fatal: Arc::new(|why| panic!("{why}")),
+    };
+    let disk = Arc::new(RealDisk::open(folder).unwrap());
+    let (log, _) = Log::open(disk, options).unwrap();
+    let group = log.create_group(GROUP).unwrap();
+    let entries = entries.map(|index| LogEntry {
+        position: LogPosition { term: 1, index },
+        payload: Bytes::from_static(b"opaque"),
+    });
+    group.append(entries.collect(), Box::new(|done| done.unwrap()));
+    if purged > 0 {
+        group.purge(LogPosition {
+            term: 1,
+            index: purged,
+        });
+    }
+    log.close();
 }
