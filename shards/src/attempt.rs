@@ -277,7 +277,8 @@ mod tests {
         }
         for end in [Lost, Unknown] {
             // With a key, again and again; the deadline finds it unknown from then on.
-            check(Keyed, &[end.clone()], elsewhere(5), G::Unknown);
+            let once = std::slice::from_ref(&end);
+            check(Keyed, once, elsewhere(5), G::Unknown);
             check(
                 Keyed,
                 &[end.clone(), not_leader()],
@@ -306,7 +307,7 @@ mod tests {
                 G::Unknown,
             );
             // Without one, never again.
-            check(Unkeyed, &[end.clone()], give_up(G::Unknown), G::Unknown);
+            check(Unkeyed, once, give_up(G::Unknown), G::Unknown);
             check(
                 Unkeyed,
                 &[hint(X), end.clone()],
@@ -314,7 +315,7 @@ mod tests {
                 G::Unknown,
             );
             // A question has no effect.
-            check(Question, &[end.clone()], elsewhere(5), G::NoLeader);
+            check(Question, once, elsewhere(5), G::NoLeader);
             check(
                 Question,
                 &[end.clone(), Busy],

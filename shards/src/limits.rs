@@ -52,6 +52,8 @@ pub const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 pub const REACH_PAUSE: Duration = Duration::from_millis(100);
 /// How long nodes may take to say how they are.
 pub const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same with hashes of all their replicas.
+pub const HASHES_TIMEOUT: Duration = Duration::from_secs(30);
 /// HTTP/2 windows of a stream and of a connection: what is bounded is bounded above.
 pub const WINDOWS: (u32, u32) = (4 * 1024 * 1024, 16 * 1024 * 1024);
 

@@ -1,18 +1,19 @@
 //! The node's side: the service that frontends and operators talk to.
 
 mod exchange;
+mod operate;
 mod status;
 mod watch;
 
 use crate::limits::MESSAGE_BYTES;
 use crate::wire::proto::gateway_server::{Gateway as Service, GatewayServer};
 use crate::wire::proto::{
-    CreateGroupReply, CreateGroupRequest, DirectoryReply, DirectoryRequest, HelloReply,
-    HelloRequest, LeadersReply, LeadersRequest, Requests, StatusReply, StatusRequest,
-    TransferLeaderReply, TransferLeaderRequest,
+    AddMemberReply, AddMemberRequest, CreateGroupReply, CreateGroupRequest, DirectoryReply,
+    DirectoryRequest, HelloReply, HelloRequest, LeadersReply, LeadersRequest, RemoveMemberReply,
+    RemoveMemberRequest, Requests, StatusReply, StatusRequest, TransferLeaderReply,
+    TransferLeaderRequest,
 };
-use florin_ledger::id::{GroupId, NodeId};
-use florin_raft::{CreateGroupError, Host, Member, PeerRoles};
+use florin_raft::{Host, Member, PeerRoles};
 use std::sync::Arc;
 use tokio::sync::watch::Sender;
 use tokio_stream::wrappers::ReceiverStream;
@@ -172,35 +173,26 @@ impl Service for Gateway {
         request: Request<CreateGroupRequest>,
     ) -> Result<Response<CreateGroupReply>, Status> {
         self.may(&request, "create groups", |roles| roles.operator)?;
-        let CreateGroupRequest {
-            cluster,
-            group,
-            members,
-            initialize,
-        } = request.into_inner();
-        let Inner { host, options, .. } = &*self.inner;
-        if cluster != options.cluster {
-            return Err(Status::failed_precondition(format!(
-                "this node belongs to cluster `{}`",
-                options.cluster
-            )));
-        }
-        let group = GroupId(group);
-        let members: Vec<Member> = members
-            .into_iter()
-            .map(|member| Member {
-                node: NodeId(member.node),
-                address: member.address,
-                region: member.region,
-                incarnation: member.incarnation,
-            })
-            .collect();
-        let preferred = members.iter().map(|member| member.node).collect();
-        host.create_group(group, members, initialize)
-            .await
-            .map_err(refused)?;
-        host.set_preference(group, preferred);
+        operate::create_group(&self.inner, request.into_inner()).await?;
         Ok(Response::new(CreateGroupReply {}))
+    }
+
+    async fn remove_member(
+        &self,
+        request: Request<RemoveMemberRequest>,
+    ) -> Result<Response<RemoveMemberReply>, Status> {
+        self.may(&request, "change members", |roles| roles.operator)?;
+        operate::remove_member(&self.inner, request.into_inner()).await?;
+        Ok(Response::new(RemoveMemberReply {}))
+    }
+
+    async fn add_member(
+        &self,
+        request: Request<AddMemberRequest>,
+    ) -> Result<Response<AddMemberReply>, Status> {
+        self.may(&request, "change members", |roles| roles.operator)?;
+        operate::add_member(&self.inner, request.into_inner()).await?;
+        Ok(Response::new(AddMemberReply {}))
     }
 
     async fn transfer_leader(
@@ -208,28 +200,7 @@ impl Service for Gateway {
         request: Request<TransferLeaderRequest>,
     ) -> Result<Response<TransferLeaderReply>, Status> {
         self.may(&request, "move leaders", |roles| roles.operator)?;
-        let TransferLeaderRequest { group, to } = request.into_inner();
-        let group = self
-            .inner
-            .host
-            .group(GroupId(group))
-            .ok_or_else(|| Status::not_found("no replica of that group here"))?;
-        group
-            .transfer_leader(NodeId(to))
-            .await
-            .map_err(|error| Status::failed_precondition(error.to_string()))?;
+        operate::transfer_leader(&self.inner, request.into_inner()).await?;
         Ok(Response::new(TransferLeaderReply {}))
-    }
-}
-
-fn refused(error: CreateGroupError) -> Status {
-    match error {
-        CreateGroupError::NotMember
-        | CreateGroupError::OtherIncarnation
-        | CreateGroupError::OtherMembers => Status::failed_precondition(error.to_string()),
-        CreateGroupError::Stopped => Status::unavailable(error.to_string()),
-        CreateGroupError::Log(_) | CreateGroupError::Start(_) => {
-            Status::internal(error.to_string())
-        }
     }
 }

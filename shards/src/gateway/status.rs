@@ -4,6 +4,7 @@ use super::Inner;
 use crate::status::{GroupStatus, NodeStatus, Role};
 use crate::wire::encode;
 use crate::wire::proto::StatusReply;
+use florin_ledger::id::{GroupId, Timestamp};
 use florin_raft::{Group, Role as RaftRole};
 use tonic::Status;
 
@@ -14,6 +15,8 @@ pub(super) async fn status(inner: &Inner, hashes: bool) -> Result<StatusReply, S
             groups.push(group_status(&group, hashes).await?);
         }
     }
+    groups.extend(inner.host.faulty().into_iter().map(faulty));
+    groups.sort_by_key(|group| group.group);
     let options = &inner.options;
     let status = NodeStatus {
         node: Some(options.member.node),
@@ -28,6 +31,25 @@ pub(super) async fn status(inner: &Inner, hashes: bool) -> Result<StatusReply, S
     Ok(StatusReply {
         status: encode(&status),
     })
+}
+
+/// A group whose log is damaged here: nothing else is known of it.
+fn faulty(group: GroupId) -> GroupStatus {
+    GroupStatus {
+        group,
+        role: Role::Stopped,
+        term: 0,
+        leader: None,
+        last_log: None,
+        committed: None,
+        applied: None,
+        persisted: None,
+        members: Vec::new(),
+        lag: Vec::new(),
+        time: Timestamp::default(),
+        state_hash: None,
+        chain_hash: None,
+    }
 }
 
 async fn group_status(group: &Group, hashes: bool) -> Result<GroupStatus, Status> {

@@ -4,17 +4,19 @@ mod ask;
 mod copy;
 mod keeper;
 mod links;
+mod options;
 mod statuses;
+
+pub use self::options::RouterOptions;
 
 use self::ask::Ask;
 use self::keeper::Keeper;
 use self::links::Links;
 use crate::attempt::Kind;
-use crate::connector::Connector;
 use crate::error::{DirectoryError, ReadError, SubmitError, Unplaced};
 use crate::leaders::Leaders;
 use crate::limits;
-use crate::link::words;
+use crate::link::{Client, words};
 use crate::status::NodeStatus;
 use crate::wire::proto::question::Freshness;
 use crate::wire::proto::reply::Outcome;
@@ -33,37 +35,8 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
-
-/// How a router finds and treats its cluster.
-#[derive(Clone, Debug)]
-pub struct RouterOptions {
-    /// `host:port` of some nodes; the others are learnt from the directory.
-    pub seeds: Vec<String>,
-    /// The cluster's name: nodes of another one are not talked to.
-    pub cluster: String,
-    /// Where this frontend runs; stale reads prefer it.
-    pub region: String,
-    /// After how long an attempt is given up and made again elsewhere.
-    pub attempt_timeout: Duration,
-    /// How connections are opened.
-    pub connector: Connector,
-}
-
-impl RouterOptions {
-    /// With what is usual for the rest.
-    pub fn new(cluster: &str, seeds: Vec<String>, connector: Connector) -> RouterOptions {
-        RouterOptions {
-            seeds,
-            cluster: cluster.to_owned(),
-            region: String::new(),
-            attempt_timeout: limits::ATTEMPT_TIMEOUT,
-            connector,
-        }
-    }
-}
 
 /// Submits commands to the leaders of their groups and asks replicas questions. Cheap to clone;
 /// the connections close with the last clone.
@@ -332,14 +305,7 @@ impl Router {
         to: NodeId,
         deadline: Instant,
     ) -> Result<(), SubmitError> {
-        let leader = self.leader(group).ok_or(SubmitError::NoLeader)?;
-        let standing = self
-            .shared
-            .links
-            .load()
-            .of(leader)
-            .and_then(|link| link.standing());
-        let mut client = standing.ok_or(SubmitError::NoLeader)?.client.clone();
+        let mut client = self.leader_client(group).ok_or(SubmitError::NoLeader)?;
         let request = TransferLeaderRequest {
             group: group.0,
             to: to.0,
@@ -354,6 +320,12 @@ impl Router {
     /// The leader of a group as far as this router knows.
     pub fn leader(&self, group: GroupId) -> Option<NodeId> {
         self.shared.leaders.of(group)
+    }
+
+    /// A client of the node that leads the group, as far as this router knows.
+    pub(crate) fn leader_client(&self, group: GroupId) -> Option<Client> {
+        let link = self.shared.links.load().of(self.leader(group)?)?;
+        Some(link.standing()?.client.clone())
     }
 
     /// Waits until a node is connected, at most until the deadline; says whether it is.

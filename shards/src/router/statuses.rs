@@ -1,7 +1,7 @@
 //! How all nodes are, asked at once.
 
 use super::Shared;
-use crate::limits::STATUS_TIMEOUT;
+use crate::limits::{HASHES_TIMEOUT, STATUS_TIMEOUT};
 use crate::link::{Link, words};
 use crate::status::NodeStatus;
 use crate::wire::decode;
@@ -47,15 +47,20 @@ async fn ask(link: &Link, directory: &Directory, hashes: bool) -> NodeStatus {
         return silent(link, None, directory, link.trouble());
     };
     let mut client = standing.client.clone();
-    let error =
-        match tokio::time::timeout(STATUS_TIMEOUT, client.status(StatusRequest { hashes })).await {
-            Ok(Ok(reply)) => match decode(&reply.into_inner().status, "status") {
-                Ok(status) => return status,
-                Err(error) => error.to_string(),
-            },
-            Ok(Err(status)) => words(status),
-            Err(_) => format!("no answer within {STATUS_TIMEOUT:?}"),
-        };
+    let patience = if hashes {
+        HASHES_TIMEOUT
+    } else {
+        STATUS_TIMEOUT
+    };
+    let error = match tokio::time::timeout(patience, client.status(StatusRequest { hashes })).await
+    {
+        Ok(Ok(reply)) => match decode(&reply.into_inner().status, "status") {
+            Ok(status) => return status,
+            Err(error) => error.to_string(),
+        },
+        Ok(Err(status)) => words(status),
+        Err(_) => format!("no answer within {patience:?}"),
+    };
     silent(link, Some(standing.node()), directory, error)
 }
 

@@ -1,10 +1,9 @@
 //! The router against real groups: killed leaders, lost quorums, forming.
 
 use super::fake::soon;
-use super::real::{CLUSTER, Cluster, Node, connect, create_partner, form_options, groups_of};
+use super::real::{Cluster, connect, create_partner};
 use crate::connector::Connector;
 use crate::error::{ReadError, SubmitError};
-use crate::form::{FormError, form};
 use crate::link;
 use crate::router::{Consistency, Submitted};
 use crate::status::Role;
@@ -69,7 +68,7 @@ impl Cluster {
         )
     }
 
-    async fn open_account(&self, key: u64) -> (Id, Submitted) {
+    pub(super) async fn open_account(&self, key: u64) -> (Id, Submitted) {
         let submitted = self
             .router
             .submit(&self.account(key), soon())
@@ -79,7 +78,11 @@ impl Cluster {
         (submitted.decision.position.id(self.ledger), submitted)
     }
 
-    async fn credits(&self, account: Id, consistency: Consistency) -> Result<i128, ReadError> {
+    pub(super) async fn credits(
+        &self,
+        account: Id,
+        consistency: Consistency,
+    ) -> Result<i128, ReadError> {
         let read = self
             .router
             .read(self.ledger, Query::Account(account), consistency, soon())
@@ -302,85 +305,6 @@ async fn without_a_quorum_the_answer_is_truthful() {
         .await
         .unwrap();
     assert_eq!(again.decision.effect, Effect::AccountCreated);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forming_again_changes_nothing() {
-    let nodes: Vec<Node> = (1..=3).map(Node::start).collect();
-    let first = form(form_options(&nodes)).await.unwrap();
-    assert!(!first.already);
-    assert_eq!(groups_of(&first).len(), 3);
-    let second = form(form_options(&nodes)).await.unwrap();
-    assert!(second.already);
-    assert_eq!(groups_of(&second), groups_of(&first));
-    assert_eq!(second.nodes, first.nodes);
-
-    let mut more_groups = form_options(&nodes);
-    more_groups.groups = 4;
-    assert!(matches!(
-        form(more_groups).await,
-        Err(FormError::OtherShape { .. })
-    ));
-
-    let router = connect(&nodes).await;
-    for group in &first.groups {
-        let preferred = group.members[0];
-        let mut leader = router.wait_leader(group.id, soon()).await;
-        let until = soon();
-        // Leaders move to where they are preferred.
-        while leader != Some(preferred) && Instant::now() < until {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            leader = router.leader(group.id);
-        }
-        assert_eq!(leader, Some(preferred), "group {}", group.id.0);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_formed_is_named() {
-    let mut nodes = vec![Node::start(1)];
-    let address = |node: &Node| node.address.to_string();
-    let mut options = form_options(&nodes);
-    options.replicas = 3;
-    assert!(matches!(form(options).await, Err(FormError::Invalid(_))));
-
-    nodes.push(Node::start(1));
-    let (first, second) = (address(&nodes[0]), address(&nodes[1]));
-    let error = form(form_options(&nodes)).await.unwrap_err();
-    assert_eq!(
-        error,
-        FormError::DuplicateId {
-            first,
-            second,
-            id: 1
-        }
-    );
-
-    nodes[1] = Node::start_in(2, "another");
-    let error = form(form_options(&nodes)).await.unwrap_err();
-    let (theirs, ours) = ("another".to_owned(), CLUSTER.to_owned());
-    assert_eq!(
-        error,
-        FormError::OtherCluster {
-            address: address(&nodes[1]),
-            theirs,
-            ours
-        }
-    );
-
-    let mut options = form_options(&nodes[..1]);
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string();
-    options.nodes.push(nobody.clone());
-    options.timeout = Duration::from_secs(30);
-    let error = form(options).await.unwrap_err();
-    assert!(
-        matches!(&error, FormError::Unreachable { address, .. } if *address == nobody),
-        "{error}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -256,6 +256,20 @@ impl Gateway for Fake {
         Err(Status::unimplemented("told nothing"))
     }
 
+    async fn remove_member(
+        &self,
+        _: Request<RemoveMemberRequest>,
+    ) -> Result<Response<RemoveMemberReply>, Status> {
+        Err(Status::unimplemented("told nothing"))
+    }
+
+    async fn add_member(
+        &self,
+        _: Request<AddMemberRequest>,
+    ) -> Result<Response<AddMemberReply>, Status> {
+        Err(Status::unimplemented("told nothing"))
+    }
+
     async fn transfer_leader(
         &self,
         _: Request<TransferLeaderRequest>,

@@ -3,5 +3,6 @@
 mod cluster;
 mod fake;
 mod following;
+mod forming;
 mod real;
 mod routing;

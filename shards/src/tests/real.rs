@@ -31,6 +31,7 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) address: SocketAddr,
     cluster: String,
+    incarnation: u64,
     disk: SimDisk,
     runtime: Option<Runtime>,
 }
@@ -48,6 +49,7 @@ impl Node {
             id: NodeId(id),
             address,
             cluster: cluster.to_owned(),
+            incarnation: id * 10,
             disk: SimDisk::new(),
             runtime: None,
         };
@@ -55,12 +57,22 @@ impl Node {
         node
     }
 
+    /// Ends everything it does, wherever it stands, and returns when all of it is gone.
     pub(super) fn kill(&mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+        let runtime = self.runtime.take().unwrap();
+        let ended = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+        ended.join().unwrap();
     }
 
     pub(super) fn restart(&mut self) {
         self.disk = self.disk.kill();
+        self.run(TcpListener::bind(self.address).unwrap());
+    }
+
+    /// Starts it again with an empty disk, as another incarnation.
+    pub(super) fn restart_empty(&mut self) {
+        self.disk = SimDisk::new();
+        self.incarnation += 1;
         self.run(TcpListener::bind(self.address).unwrap());
     }
 
@@ -81,7 +93,7 @@ impl Node {
         let mut options = HostOptions::new(
             self.id,
             &self.cluster,
-            self.id.0 * 10,
+            self.incarnation,
             &region,
             &self.address.to_string(),
         );
