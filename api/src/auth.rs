@@ -127,15 +127,15 @@ fn admit(
             "the partner is suspended; nothing is accepted from it until it is resumed",
         ));
     }
-    let near = |network: &Box<str>| peer.is_some_and(|peer| network::contains(network, peer));
-    if !key.networks.is_empty() && !key.networks.iter().any(near) {
+    let near = |network: &str| peer.is_some_and(|peer| network::contains(network, peer));
+    if !key.networks.is_empty() && !key.networks.iter().any(|network| near(network)) {
         return Err(Problem::new(
             Code::NetworkNotAllowed,
             "the API key is bound to networks that this request does not come from",
         ));
     }
-    let holds = |held: &Box<str>| **held == *scope.name() || **held == *ADMIN;
-    if !key.scopes.iter().any(holds) {
+    let opens = |held: &str| held == scope.name() || held == ADMIN;
+    if !key.scopes.iter().any(|held| opens(held)) {
         return Err(Problem::new(
             Code::ScopeMissing,
             format!("the API key lacks the scope {}", scope.name()),

@@ -2,6 +2,9 @@
 
 use http::StatusCode;
 use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::{RefOr, Schema};
 
 /// The family of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -26,7 +29,7 @@ pub(crate) enum ErrorType {
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $status:literal, $kind:ident, $title:literal;)+) => {
         /// Every code of the API.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
         pub(crate) enum Code {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
         }
@@ -156,5 +159,21 @@ impl Code {
             self.error_type(),
             ErrorType::RateLimit | ErrorType::Unavailable | ErrorType::Internal
         ) || self == Code::RequestTimeout
+    }
+}
+
+impl utoipa::PartialSchema for Code {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::Type(Type::String))
+            .description(Some("What to decide by."))
+            .enum_values(Some(Code::ALL.iter().map(|code| code.name())))
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Code {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Code")
     }
 }

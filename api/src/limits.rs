@@ -68,3 +68,8 @@ const _: () = assert!(
     BATCH_TRANSFERS <= u16::MAX as usize,
     "a place in a batch is a u16"
 );
+const _: () = assert!(
+    BATCH_TRANSFERS <= florin_ledger::limits::TRANSFERS_PER_COMMAND
+        && PAGE as usize <= florin_ledger::limits::PAGE,
+    "what is accepted here must be accepted by the ledger"
+);

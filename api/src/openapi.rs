@@ -123,7 +123,7 @@ fn describe(response: &mut Response, route: &Route) {
 
 fn list_parameters(route: &Route) -> Vec<Parameter> {
     let entries = route.path.ends_with("/entries");
-    if route.verb != Verb::Get || !(entries || !route.path.contains("{id}")) {
+    if route.verb != Verb::Get || (!entries && route.path.contains("{id}")) {
         return Vec::new();
     }
     let query = |name: &str, description: &str| {

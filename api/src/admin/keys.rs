@@ -163,9 +163,8 @@ fn checked_scopes(scopes: Option<Vec<Box<str>>>) -> Result<Vec<Box<str>>, Proble
     let Some(scopes) = scopes else {
         return Ok(Scope::ALL.iter().map(|scope| scope.name().into()).collect());
     };
-    let known = |scope: &Box<str>| {
-        **scope == *ADMIN || Scope::ALL.iter().any(|known| **scope == *known.name())
-    };
+    let known =
+        |scope: &str| scope == ADMIN || Scope::ALL.iter().any(|known| scope == known.name());
     match scopes.iter().position(|scope| !known(scope)) {
         Some(at) => {
             let detail =

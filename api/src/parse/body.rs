@@ -4,6 +4,9 @@ use crate::code::Code;
 use crate::problem::Problem;
 use serde::de::DeserializeOwned;
 
+/// Characters of an explanation that come from the request or from serde.
+const MAX_QUOTED: usize = 400;
+
 /// Reads a body. An error names the field, however deep it lies.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).or_else(|_| explain(body))
@@ -28,7 +31,9 @@ fn problem(path: String, error: &serde_json::Error) -> Problem {
     if !error.is_data() {
         return Problem::new(Code::MalformedJson, format!("the body is not JSON: {full}"));
     }
-    let path = if path == "." { String::new() } else { path };
+    // What is quoted from the request must not make the answer as long as the request.
+    let (message, path) = (short(message), short(&path));
+    let path = if path == "." { "" } else { path }.to_owned();
     if let Some(field) = named(message, "unknown field `") {
         return Problem::new(Code::ParameterUnknown, message.to_owned())
             .about(unknown_path(&path, field));
@@ -45,6 +50,13 @@ fn problem(path: String, error: &serde_json::Error) -> Problem {
     }
     let detail = format!("{path}: {message}");
     Problem::invalid(path, detail)
+}
+
+fn short(text: &str) -> &str {
+    text.char_indices()
+        .nth(MAX_QUOTED)
+        .and_then(|(end, _)| text.get(..end))
+        .unwrap_or(text)
 }
 
 /// The name that serde puts between backquotes.
@@ -75,5 +87,85 @@ fn join(path: &str, field: &str) -> String {
         field.to_owned()
     } else {
         format!("{path}.{field}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Outer {
+        #[serde(rename = "list")]
+        _list: Vec<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(rename = "number")]
+        _number: u64,
+    }
+
+    fn check(body: &str, code: Code, param: Option<&str>) {
+        let problem = parse::<Outer>(body.as_bytes()).expect_err(body);
+        assert_eq!(
+            (problem.code, problem.param.as_deref()),
+            (code, param),
+            "{body}"
+        );
+    }
+
+    #[test]
+    fn errors_name_the_field_however_deep_it_lies() {
+        use Code::{MalformedJson, ParameterInvalid, ParameterMissing, ParameterUnknown};
+        for (body, code, param) in [
+            (r#"{"list":[],"b":1}"#, ParameterUnknown, Some("b")),
+            (
+                r#"{"list":[{"number":1,"b":1}]}"#,
+                ParameterUnknown,
+                Some("list[0].b"),
+            ),
+            (
+                r#"{"list":[{"number":1,"`b`, expected":1}]}"#,
+                ParameterUnknown,
+                Some("list[0].`b`, expected"),
+            ),
+            (r#"{}"#, ParameterMissing, Some("list")),
+            (
+                r#"{"list":[{"number":1},{}]}"#,
+                ParameterMissing,
+                Some("list[1].number"),
+            ),
+            (
+                r#"{"list":[{"number":1,"number":1}]}"#,
+                ParameterInvalid,
+                Some("list[0].number"),
+            ),
+            (
+                r#"{"list":[{"number":"1"}]}"#,
+                ParameterInvalid,
+                Some("list[0].number"),
+            ),
+            (r#"{"list":3}"#, ParameterInvalid, Some("list")),
+            ("3", ParameterInvalid, None),
+            ("{\"list\":[]} x", MalformedJson, None),
+            ("\u{feff}{}", MalformedJson, None),
+            ("", MalformedJson, None),
+        ] {
+            check(body, code, param);
+        }
+    }
+
+    #[test]
+    fn an_explanation_is_short_however_long_the_request() {
+        let deep = format!(r#"{{"list":{}}}"#, "[".repeat(100_000));
+        assert!(parse::<Outer>(deep.as_bytes()).is_err());
+        let long = format!(r#"{{"{}":1}}"#, "é".repeat(100_000));
+        let problem = parse::<Outer>(long.as_bytes()).expect_err("unknown");
+        let param = problem.param.map_or(0, |param| param.len());
+        assert!(problem.detail.len() + param < 8 * MAX_QUOTED);
     }
 }

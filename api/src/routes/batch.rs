@@ -72,7 +72,9 @@ pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
         .iter()
         .zip(&problems)
         .filter_map(|pair| match pair {
-            (Ok(transfer), _) => Some(TransferOrError::Transfer(TransferBody::new(transfer))),
+            (Ok(transfer), _) => Some(TransferOrError::Transfer(Box::new(TransferBody::new(
+                transfer,
+            )))),
             (Err(_), Some(problem)) => Some(TransferOrError::Refused {
                 error: problem.error(),
             }),

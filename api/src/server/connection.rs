@@ -26,6 +26,10 @@ use tower::ServiceExt;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a connection without requests may take to end once it was asked to: a peer that never
+/// spoke does not know how.
+const LINGER: Duration = Duration::from_secs(1);
+
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) bounds: Connections,
@@ -131,9 +135,11 @@ async fn watch<C, E>(
                 }
                 end(connection.as_mut());
                 ending = true;
+                idle.as_mut().reset(Instant::now() + LINGER);
             }
             () = &mut idle => {
-                let idle_at = activity.idle_at(this.bounds.idle_timeout);
+                let patience = if ending { LINGER } else { this.bounds.idle_timeout };
+                let idle_at = activity.idle_at(patience);
                 if idle_at > Instant::now() {
                     idle.as_mut().reset(idle_at);
                 } else if ending {
@@ -141,7 +147,7 @@ async fn watch<C, E>(
                 } else {
                     end(connection.as_mut());
                     ending = true;
-                    idle.as_mut().reset(Instant::now() + this.bounds.header_timeout);
+                    idle.as_mut().reset(Instant::now() + LINGER);
                 }
             }
         }

@@ -105,7 +105,7 @@ impl From<TransferStatus> for TransferWord {
 #[serde(untagged)]
 pub(crate) enum TransferOrError<'a> {
     /// It was made.
-    Transfer(TransferBody<'a>),
+    Transfer(Box<TransferBody<'a>>),
     /// It was refused.
     Refused {
         /// Why.

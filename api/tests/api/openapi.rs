@@ -28,6 +28,8 @@ async fn the_frontend_serves_the_document() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["openapi"], "3.1.0");
     let schemas = &answer.json()["components"]["schemas"];
+    let codes = schemas["Code"]["enum"].as_array().expect("codes");
+    assert!(codes.contains(&"insufficient_funds".into()), "{codes:?}");
     for name in [
         "Account", "Balance", "Transfer", "Payment", "Refund", "Problem", "Code",
     ] {

@@ -31,6 +31,16 @@ fn row_key() -> String {
     format!("row-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
+/// Method, path, headers, body; status and code.
+type Row<'a> = (
+    &'a str,
+    &'a str,
+    &'a [(&'a str, &'a str)],
+    &'a str,
+    u16,
+    &'a str,
+);
+
 const NO_ACCOUNT: &str = "acct_00000000000000000000000000";
 const ID: &str = "00000000000000000000000000";
 
@@ -184,7 +194,7 @@ async fn what_never_reaches_the_ledger_is_told_apart() {
     let json = ("content-type", "application/json");
     let body = r#"{"currency":"USD","kind":"asset"}"#;
     #[rustfmt::skip]
-    let rows: &[(&str, &str, &[(&str, &str)], &str, u16, &str)] = &[
+    let rows: &[Row<'_>] = &[
         ("GET", "/v1/nothing", &[], "", 404, "route_not_found"),
         ("GET", "/v1/payments/", &[], "", 404, "route_not_found"),
         ("PUT", "/v1/payments", &[json], "{}", 405, "method_not_allowed"),
@@ -217,7 +227,7 @@ async fn what_never_reaches_the_ledger_is_told_apart() {
         ("GET", "/v1/accounts/acct_00000000000000000000000000/entries", &[], "", 404, "account_not_found"),
     ];
     for (method, path, headers, body, status, code) in rows {
-        let answer = client.send(method, path, headers, *body).await;
+        let answer = client.send(method, path, headers, (*body).to_owned()).await;
         let (found, found_code, _) = answer.problem();
         assert_eq!(
             (found, found_code.as_str()),
