@@ -1,0 +1,11 @@
+//! The real binary in real processes, with TLS, real disks and SIGKILL.
+//!
+//! Tests that start a cluster take turns (see `support`), for a cluster is several processes and
+//! its timing means nothing on a machine that runs many of them.
+
+mod faults;
+mod kills;
+mod membership;
+mod mistakes;
+mod support;
+mod told;
