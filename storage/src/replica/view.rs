@@ -74,8 +74,12 @@ impl View<'_> {
         self.sure(self.below.journal.read(self.below.tree, time))
     }
 
-    fn in_record<T>(&self, id: Id, read: impl Fn(&Record<'_>, u16) -> Option<T>) -> Option<T> {
-        let Position { time, ordinal } = id.position();
+    fn in_record<T>(
+        &self,
+        position: Position,
+        read: impl Fn(&Record<'_>, u16) -> Option<T>,
+    ) -> Option<T> {
+        let Position { time, ordinal } = position;
         let record = self.record(time)?;
         let record = self.sure(
             Record::decode_trusted(&record)
@@ -139,7 +143,9 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Transfer, id) {
             Some(Object::Transfer(transfer)) => Some(transfer),
             _ => self
-                .in_record(id, |record, ordinal| record.transfer(ledger, ordinal))
+                .in_record(id.position(), |record, ordinal| {
+                    record.transfer(ledger, ordinal)
+                })
                 .filter(|made| made.id == id),
         }
     }
@@ -148,7 +154,9 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Payment, id) {
             Some(Object::Payment(payment)) => Some(payment),
             _ => self
-                .in_record(id, |record, ordinal| record.payment(ledger, ordinal))
+                .in_record(id.position(), |record, ordinal| {
+                    record.payment(ledger, ordinal)
+                })
                 .filter(|made| made.id == id),
         }
     }
@@ -157,7 +165,9 @@ impl Records for View<'_> {
         match self.changed(ledger, Kind::Refund, id) {
             Some(Object::Refund(refund)) => Some(refund),
             _ => self
-                .in_record(id, |record, ordinal| record.refund(ledger, ordinal))
+                .in_record(id.position(), |record, ordinal| {
+                    record.refund(ledger, ordinal)
+                })
                 .filter(|made| made.id == id),
         }
     }
@@ -173,10 +183,8 @@ impl Records for View<'_> {
         (id.position().time <= self.below.written).then_some(id)
     }
 
-    fn effect(&self, ledger: LedgerId, position: Position) -> Option<Effect> {
-        self.in_record(position.id(ledger), |record, ordinal| {
-            record.effect(ordinal)
-        })
+    fn effect(&self, _ledger: LedgerId, position: Position) -> Option<Effect> {
+        self.in_record(position, |record, ordinal| record.effect(ordinal))
     }
 
     fn entries(

@@ -4,6 +4,7 @@
 
 mod books;
 mod codecs;
+mod compat;
 mod crashes;
 mod damage;
 mod faulty;
