@@ -4,11 +4,12 @@ use super::GroupLog;
 use super::books::Books;
 use super::group::Group;
 use super::kinds::{
-    CreateGroupError, DiskFull, GroupFault, LogOptions, LogUsage, OpenLogError, Recovery,
+    CreateGroupError, DiskFull, GroupFault, GroupLogState, LogOptions, LogUsage, OpenLogError,
+    Recovery,
 };
 use super::limits::RESERVE_DIVISOR;
 use super::queue::{Item, What};
-use super::recover::{recover, report};
+use super::recover::{recover, report, standing};
 use super::scan::{failed, scan};
 use super::shared::Shared;
 use super::writer::Writer;
@@ -86,6 +87,11 @@ impl Log {
     /// Reads a log and says what [`Log::open`] would find. Changes nothing.
     pub fn inspect(disk: &dyn Disk) -> Result<Recovery, OpenLogError> {
         Ok(report(&scan(disk, None)?))
+    }
+
+    /// Reads a log and says where each group that is whole stands, in order. Changes nothing.
+    pub fn standing(disk: &dyn Disk) -> Result<Vec<(GroupId, GroupLogState)>, OpenLogError> {
+        Ok(standing(&scan(disk, None)?))
     }
 
     /// Writes what is queued and answers it, in a log without threads; nothing otherwise. False if

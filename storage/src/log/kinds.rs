@@ -52,8 +52,6 @@ pub struct Recovery {
     pub faulty: Vec<GroupFault>,
     /// Sentences for people: what was found and harmed nothing.
     pub notes: Vec<String>,
-    /// Where each group that is whole stands, in order.
-    pub groups: Vec<(GroupId, GroupLogState)>,
 }
 
 /// An unfinished round at the end of the log.

@@ -12,6 +12,7 @@ use super::shared::Shared;
 use super::writer::Writer;
 use crate::disk::Disk;
 use bytes::Bytes;
+use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -70,12 +71,8 @@ pub(super) fn recover(
     Ok((writer, shared, recovery))
 }
 
-/// What a scan found, for the caller.
-pub(super) fn report(scan: &Scan) -> Recovery {
-    let faulty = scan.faults.iter().map(|(group, reason)| GroupFault {
-        group: *group,
-        reason: reason.clone(),
-    });
+/// Where each group that is whole stands, in order.
+pub(super) fn standing(scan: &Scan) -> Vec<(GroupId, GroupLogState)> {
     let groups = scan.books.groups.iter();
     let whole = groups.filter(|(group, _)| !scan.faults.contains_key(group));
     let standing = whole.map(|(group, book)| {
@@ -84,11 +81,19 @@ pub(super) fn report(scan: &Scan) -> Recovery {
         let (purged, last) = (state.purged, state.last.or(state.purged));
         (*group, GroupLogState { vote, purged, last })
     });
+    standing.collect()
+}
+
+/// What a scan found, for the caller.
+pub(super) fn report(scan: &Scan) -> Recovery {
+    let faulty = scan.faults.iter().map(|(group, reason)| GroupFault {
+        group: *group,
+        reason: reason.clone(),
+    });
     Recovery {
         torn: scan.torn,
         faulty: faulty.collect(),
         notes: scan.notes.clone(),
-        groups: standing.collect(),
     }
 }
 

@@ -64,8 +64,9 @@ pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
     let mut report = Report::default();
     let mut logs = Vec::new();
     if dir.join("log").is_dir() {
-        let found = Log::inspect(&RealDisk::open(&dir.join("log"))?)?;
-        logs = found.groups;
+        let disk = RealDisk::open(&dir.join("log"))?;
+        let found = Log::inspect(&disk)?;
+        logs = Log::standing(&disk)?;
         report.notices = found.notes;
         report.notices.extend(found.torn.map(|torn| {
             let (bytes, segment) = (torn.bytes, torn.segment);
