@@ -5,5 +5,6 @@ mod connections;
 mod idempotency;
 mod objects;
 mod openapi;
+mod reads;
 mod requests;
 mod support;

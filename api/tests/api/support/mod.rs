@@ -138,6 +138,11 @@ pub(crate) async fn accounts(client: &mut Client) -> Accounts {
     Accounts { bank, wallet }
 }
 
+/// The fields of an object that a row is about.
+pub(crate) fn fields<'a>(object: &'a Value, names: &[&str]) -> Vec<&'a Value> {
+    names.iter().map(|name| &object[*name]).collect()
+}
+
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a string").to_owned()
 }
