@@ -11,6 +11,7 @@ use florin_raft::{Committed, Group, Host, HostOptions, Member, ProposeError, Rol
 use florin_storage::disk::RealDisk;
 use florin_storage::log::{Log, LogOptions};
 use florin_storage::replica::{Store, StoreOptions};
+use futures_util::TryStreamExt;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -121,9 +122,11 @@ impl Node {
             let host = Host::start(options, log, store).await.unwrap();
             listener.set_nonblocking(true).unwrap();
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let connections = TcpListenerStream::new(listener)
+                .inspect_ok(|connection| connection.set_nodelay(true).unwrap());
             let serving = tuned_server()
                 .add_service(host.transport())
-                .serve_with_incoming(TcpListenerStream::new(listener));
+                .serve_with_incoming(connections);
             tokio::spawn(serving);
             host
         });
