@@ -203,6 +203,14 @@ impl Cluster {
             .collect()
     }
 
+    /// `host:port` of the nodes, for operators.
+    pub fn addresses(&self) -> Vec<String> {
+        self.nodes
+            .iter()
+            .map(|(member, _)| member.address())
+            .collect()
+    }
+
     /// URL of a frontend's listener for operators.
     pub fn admin_url(&self, frontend: usize) -> String {
         self.frontends

@@ -6,6 +6,7 @@ mod demo;
 mod init;
 mod output;
 mod partner;
+mod replace;
 mod serve;
 mod status;
 mod verify;
@@ -48,6 +49,8 @@ enum Command {
     Partner(partner::Args),
     /// Show nodes, groups, leaders and lag.
     Status(status::Args),
+    /// Bring back a node that lost its disk, as a learner first.
+    Replace(replace::Args),
     /// Check a stopped node's data: log, journal chain, balances.
     Verify(verify::Args),
 }
@@ -85,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode> {
             Command::Certs(args) => certs::run(&args),
             Command::Partner(args) => partner::run(args).await,
             Command::Status(args) => status::run(args).await,
+            Command::Replace(args) => replace::run(args).await,
             Command::Verify(args) => verify::run(&args),
         }
     });

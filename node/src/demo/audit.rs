@@ -119,13 +119,16 @@ pub async fn disagreement(cluster: &Cluster, patience: Duration) -> Option<Strin
     }
 }
 
+/// A replica: its node, how far it is, and the hash of its ledger there.
+type Seen = (String, Option<u64>, Option<[u8; 32]>);
+
 enum Difference {
     Hashes(String),
     NotYet(String),
 }
 
 async fn compare(cluster: &Cluster) -> Result<(), Difference> {
-    let mut first: BTreeMap<u32, (String, Option<u64>, Option<[u8; 32]>)> = BTreeMap::new();
+    let mut first: BTreeMap<u32, Seen> = BTreeMap::new();
     let mut not_yet = None;
     for node in cluster.status(true).await {
         if let Some(error) = node.error {

@@ -55,7 +55,7 @@ impl Books {
 
 /// Posts until there is an answer, by the same key, and insists that it is a success.
 pub async fn post(client: &Client, path: &str, key: &str, body: &Value) -> Result<Answer> {
-    let answer = insist(&[client.clone()], path, key, body).await?;
+    let answer = insist(std::slice::from_ref(client), path, key, body).await?;
     if !answer.status.is_success() {
         bail!(
             "POST {path} was answered {}: {}",

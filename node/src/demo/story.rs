@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::time::{Instant, sleep};
 
 /// What the wallet gets, minor units: more than any burst can spend.
-const FUNDED: u64 = 1_000_000_00;
+const FUNDED: u64 = 100_000_000;
 /// Payers of the burst.
 const PAYERS: usize = 16;
 /// Payments before the leader is killed, and after the payments go on.

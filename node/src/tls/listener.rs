@@ -180,7 +180,8 @@ mod tests {
     #[test]
     fn roles_stand_in_names() {
         let (node, frontend, operator) = (Some(NodeId(7)), true, true);
-        let rows: [(&[&str], (Option<NodeId>, bool, bool)); 6] = [
+        type Roles = (Option<NodeId>, bool, bool);
+        let rows: [(&[&str], Roles); 6] = [
             (
                 &[
                     "node.florin.internal",
