@@ -48,7 +48,7 @@ pub struct StorageConfig {
     pub log_cache_mib: u64,
     /// Memory for sled's pages.
     pub store_cache_mib: u64,
-    /// New writes are refused while less than this is free on the disk.
+    /// Left free on the disk: new writes are refused when the log could not grow otherwise.
     pub min_free_mib: u64,
 }
 

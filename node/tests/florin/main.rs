@@ -4,6 +4,7 @@
 //! its timing means nothing on a machine that runs many of them.
 
 mod faults;
+mod hands;
 mod kills;
 mod membership;
 mod mistakes;
