@@ -230,6 +230,35 @@ fn a_segment_of_another_place_or_another_time() {
 }
 
 #[test]
+fn a_round_of_another_history_at_its_own_place_is_seen() {
+    let (disk, log) = written(5);
+    let other_disk = disk.copy();
+    let (other, _) = open(&other_disk);
+    // Same places, same lengths, same numbers of rounds: only what came before differs.
+    for index in 5..8 {
+        for (log, step) in [(&log, 1), (&other, 2)] {
+            let group = log.group(G1).unwrap();
+            append(&group, vec![entry(1, index, &payload(step, index, 300))]);
+            log.step();
+        }
+    }
+    let whole = state(&log);
+    let other = other_disk.kill().bytes(&name(1)).unwrap();
+    let disk = disk.kill();
+    let bytes = disk.bytes(&name(1)).unwrap();
+    let sectors = bytes.chunks(512).zip(other.chunks(512));
+    let differing: Vec<_> = sectors.enumerate().filter(|(_, (a, b))| a != b).collect();
+    assert_eq!(differing.len(), 3, "three rounds of a sector each");
+    for (number, (_, foreign)) in &differing[1..] {
+        let mut bytes = bytes.clone();
+        bytes[number * 512..][..512].copy_from_slice(foreign);
+        let mixed = disk.copy();
+        mixed.set_bytes(&name(1), bytes);
+        assert_eq!(check_seen(&mixed, &whole, "foreign round"), "log");
+    }
+}
+
+#[test]
 fn a_faulty_group_stays_faulty_until_it_is_removed() {
     let (disk, log) = written(9);
     log.close();
