@@ -255,6 +255,9 @@ fn a_round_of_another_history_at_its_own_place_is_seen() {
         let mixed = disk.copy();
         mixed.set_bytes(&name(1), bytes);
         assert_eq!(check_seen(&mixed, &whole, "foreign round"), "log");
+        // Nothing else tells them apart: place, number and checksums are all right.
+        let error = Log::inspect(&mixed).unwrap_err().to_string();
+        assert!(error.contains("does not follow the one before"), "{error}");
     }
 }
 
