@@ -9,6 +9,7 @@ pub mod burst;
 pub mod ready;
 pub mod story;
 
+mod fault;
 mod paper;
 
 use crate::cluster::process::Restart;
@@ -97,7 +98,7 @@ async fn show(
         () = shutdown.requested() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     if !once {
-        println!("\nThe cluster stays up: try the lines above. Ctrl-C ends it.");
+        story::invite(cluster);
         shutdown.requested().await;
     }
     Ok(if held {

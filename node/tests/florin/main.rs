@@ -8,5 +8,6 @@ mod hands;
 mod kills;
 mod membership;
 mod mistakes;
+mod strangers;
 mod support;
 mod told;
