@@ -192,7 +192,32 @@ async fn look_back(
     paper.chapter("The audit");
     let mut audit = audit(client, books, paid).await?;
     audit.disagreement = disagreement(cluster, PATIENCE).await;
-    let unanswered = paid
+    let path = format!("/v1/accounts/{}/balance", books.wallet);
+    let left = minor_units(&books::get(client, &path).await?, "balance")?;
+    let left = money(u64::try_from(left).unwrap_or(0));
+    paper.fact("acknowledged", &audit.acknowledged.to_string());
+    paper.fact("found", &audit.found.to_string());
+    paper.fact("twice", &audit.twice.to_string());
+    paper.fact("wallet", &format!("{left} left of {}", money(FUNDED)));
+    let verdicts = verdicts(&audit, paid);
+    for (held, what) in &verdicts {
+        paper.verdict(*held, what);
+    }
+    let held = audit.held() && verdicts.iter().all(|(held, _)| *held);
+    paper.end(
+        held,
+        if held {
+            "Nothing was lost, nothing happened twice."
+        } else {
+            "The audit did not hold."
+        },
+    );
+    Ok(held)
+}
+
+/// What must hold, each in a sentence.
+fn verdicts(audit: &Audit, paid: &[Paid]) -> [(bool, String); 6] {
+    let unknown = paid
         .iter()
         .filter(|paid| matches!(paid.outcome, Outcome::Unknown(_)))
         .count();
@@ -200,60 +225,33 @@ async fn look_back(
         .iter()
         .filter(|paid| matches!(paid.outcome, Outcome::Refused(_)))
         .count();
-    let Audit {
-        acknowledged,
-        found,
-        twice,
-        ..
-    } = audit;
-    paper.fact("acknowledged", &acknowledged.to_string());
-    paper.fact("found", &found.to_string());
-    paper.fact("twice", &twice.to_string());
-    let balance = minor_units(
-        &books::get(client, &format!("/v1/accounts/{}/balance", books.wallet)).await?,
-        "balance",
-    )?;
-    paper.fact(
-        "wallet",
-        &format!(
-            "{} left of {}",
-            money(u64::try_from(balance).unwrap_or(0)),
-            money(FUNDED)
-        ),
-    );
-    paper.verdict(
-        acknowledged == found,
-        "every acknowledged payment is there, under the identifier that was told",
-    );
-    paper.verdict(
-        twice == 0 && audit.unasked == 0,
-        "no key made two payments, and no payment is there that nobody asked for",
-    );
-    paper.verdict(
-        audit.off_by == 0,
-        "the wallet holds what was put in less what was paid",
-    );
-    paper.verdict(
-        audit.imbalance == 0,
-        "the books balance: debits equal credits",
-    );
-    let agreement = audit
-        .disagreement
-        .clone()
-        .unwrap_or_else(|| "the state hashes of all replicas are equal, group by group".into());
-    paper.verdict(audit.disagreement.is_none(), &agreement);
-    paper.verdict(
-        unanswered == 0 && refused == 0,
-        &format!("every payer got an answer ({unanswered} unknown, {refused} refused)"),
-    );
-    let held = audit.held() && unanswered == 0 && refused == 0;
-    let word = if held {
-        "Nothing was lost, nothing happened twice."
-    } else {
-        "The audit did not hold."
+    let agreement = match &audit.disagreement {
+        None => "the state hashes of all replicas are equal, group by group".into(),
+        Some(why) => format!("the replicas do not agree: {why}"),
     };
-    paper.end(held, word);
-    Ok(held)
+    [
+        (
+            audit.acknowledged == audit.found,
+            "every acknowledged payment is there, under the identifier that was told".into(),
+        ),
+        (
+            audit.twice == 0 && audit.unasked == 0,
+            "no key made two payments, and no payment is there that nobody asked for".into(),
+        ),
+        (
+            audit.off_by == 0,
+            "the wallet holds what was put in less what was paid".into(),
+        ),
+        (
+            audit.imbalance == 0,
+            "the books balance: debits equal credits".into(),
+        ),
+        (audit.disagreement.is_none(), agreement),
+        (
+            unknown == 0 && refused == 0,
+            format!("every payer got an answer ({unknown} unknown, {refused} refused)"),
+        ),
+    ]
 }
 
 /// What to do with a cluster that stays up.
