@@ -73,7 +73,7 @@ fn print_nodes(nodes: &[NodeStatus]) {
                 .iter()
                 .filter(|group| group.role == Role::Leader)
                 .count();
-            let state = node.error.clone().unwrap_or_else(|| "up".into());
+            let state = node.error.clone().unwrap_or_else(|| standing(node));
             let number = node.node.map_or_else(|| "?".into(), |id| id.0.to_string());
             let (groups, leads) = (node.groups.len().to_string(), leads.to_string());
             vec![
@@ -93,6 +93,19 @@ fn print_nodes(nodes: &[NodeStatus]) {
         ],
         &rows,
     );
+}
+
+/// A node that answers is up, though a fault may have stopped some of its replicas.
+fn standing(node: &NodeStatus) -> String {
+    let stopped = node
+        .groups
+        .iter()
+        .filter(|group| group.role == Role::Stopped);
+    let stopped: Vec<String> = stopped.map(|group| group.group.0.to_string()).collect();
+    match stopped.as_slice() {
+        [] => "up".into(),
+        groups => format!("up; stopped in group {}", groups.join(", ")),
+    }
 }
 
 /// One row per group: its leader's view, and how far the slowest replica is behind.
