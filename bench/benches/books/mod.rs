@@ -33,7 +33,6 @@ impl Books {
         // Keys are forgotten after a minute, that is, after 60 batches: a table of a steady size.
         let settings = GroupSettings {
             key_retention: 60_000_000,
-            ..GroupSettings::default()
         };
         let mut books = Books {
             state: State::new(GroupId(1), settings),
