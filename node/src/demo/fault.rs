@@ -134,7 +134,7 @@ fn report(paper: &Paper, name: &str, paid: &[Paid], fault: Instant, caught_up: O
     } else {
         "payments had"
     };
-    paper.fact("replayed", &format!("{replayed} {had_been} been made when the answer was lost: asked again by the same key, it came"));
+    paper.fact("replayed", &format!("{replayed} {had_been} been made when the kill took the answer; asked again by the same key, it was given"));
     paper.fact(
         "back",
         &format!(
