@@ -6,6 +6,7 @@ use crate::options::{ApiOptions, system_random};
 use crate::problem::Problem;
 use crate::rate::RateLimiter;
 use crate::request_id::{REQUEST_ID, RequestId, RequestIds};
+use crate::route::{API_VERSION, VERSION};
 use crate::routes;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -43,10 +44,14 @@ impl App {
     /// The answer to a request that no handler answered.
     pub(crate) fn refuse(&self, problem: &Problem, path: &str) -> Response<Body> {
         let request_id = self.request_id();
-        let mut response = problem.respond(path, request_id);
-        response
-            .headers_mut()
-            .insert(REQUEST_ID, request_id.header());
+        self.marked(problem.respond(path, request_id), request_id)
+    }
+
+    /// With the headers that every answer has.
+    fn marked(&self, mut response: Response<Body>, request_id: RequestId) -> Response<Body> {
+        let headers = response.headers_mut();
+        headers.insert(REQUEST_ID, request_id.header());
+        headers.insert(API_VERSION, HeaderValue::from_static(VERSION));
         response
     }
 
@@ -74,13 +79,13 @@ pub(crate) fn router(app: Arc<App>) -> axum::Router {
         .with_state(app)
 }
 
-async fn openapi() -> Response<Body> {
+async fn openapi(State(app): State<Arc<App>>) -> Response<Body> {
     static DOCUMENT: OnceLock<String> = OnceLock::new();
     let document = DOCUMENT.get_or_init(crate::openapi);
     let mut response = Response::new(Body::from(document.as_str()));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(CONTENT_TYPE, json);
-    response
+    app.marked(response, app.request_id())
 }
 
 async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response<Body> {

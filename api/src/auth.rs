@@ -5,6 +5,7 @@ use crate::code::Code;
 use crate::network;
 use crate::problem::Problem;
 use crate::server::Peer;
+use crate::unavailable;
 use florin_ledger::directory::{ApiKey, Directory, Partner};
 use florin_ledger::id::{LedgerId, Timestamp};
 use http::header::{AUTHORIZATION, HeaderMap};
@@ -63,7 +64,7 @@ pub(crate) async fn caller(app: &App, parts: &Parts, scope: Scope) -> Result<Cal
         return admit(key, partner, peer, scope, now);
     }
     // A key that was made a moment ago may be known to the directory's leader only.
-    let directory = refreshed(app, directory).await?;
+    let directory = refreshed(app).await?;
     match directory.key(&hash) {
         Some((key, partner)) => admit(key, partner, peer, scope, now),
         None => Err(Problem::new(
@@ -95,17 +96,12 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&[u8], Problem> {
     }
 }
 
-async fn refreshed(app: &App, old: Arc<Directory>) -> Result<Arc<Directory>, Problem> {
+/// Only the directory's leader can say that a key does not exist: while it cannot be asked, nobody
+/// is told that theirs is wrong.
+async fn refreshed(app: &App) -> Result<Arc<Directory>, Problem> {
     let deadline = Instant::now() + app.options.request_timeout;
-    match app.backend.refresh(deadline).await {
-        Ok(directory) => Ok(directory),
-        // Without a directory nobody can be told that their key is wrong.
-        Err(_) if old.version == 0 => Err(Problem::new(
-            Code::NotReady,
-            "this frontend has not received the directory of keys yet",
-        )),
-        Err(_) => Ok(old),
-    }
+    let refreshed = app.backend.refresh(deadline).await;
+    refreshed.map_err(unavailable::directory)
 }
 
 fn admit(

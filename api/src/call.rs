@@ -150,7 +150,15 @@ impl Call {
 
     /// Asks the books, as fresh as the request wants them.
     pub(crate) async fn ask(&self, query: Query) -> Result<Found, Problem> {
-        let consistency = self.consistency()?;
+        self.ask_with(query, self.consistency()?).await
+    }
+
+    /// Asks the books on behalf of a write, which must build on nothing stale.
+    pub(crate) async fn ask_linearizably(&self, query: Query) -> Result<Found, Problem> {
+        self.ask_with(query, Consistency::Linearizable).await
+    }
+
+    async fn ask_with(&self, query: Query, consistency: Consistency) -> Result<Found, Problem> {
         let deadline = Instant::now() + self.app.options.request_timeout;
         let read = self
             .app

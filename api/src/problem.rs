@@ -10,12 +10,16 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::time::Duration;
 
+/// What a client should wait before it asks again, where nobody knows better.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Why a request was not done, in the words of the API.
 #[derive(Debug)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
     pub(crate) detail: Cow<'static, str>,
     pub(crate) param: Option<Cow<'static, str>>,
+    /// Every 503 says how long to wait, this or [`PAUSE`].
     pub(crate) retry_after: Option<Duration>,
     /// Set if the ledger decided: the answer is then the same for ever.
     pub(crate) decided: Option<Box<Decided>>,
@@ -138,7 +142,8 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        if let Some(wait) = self.retry_after {
+        let unavailable = self.code.status() == StatusCode::SERVICE_UNAVAILABLE;
+        if let Some(wait) = self.retry_after.or(unavailable.then_some(PAUSE)) {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }

@@ -126,10 +126,8 @@ fn state(refusal: &Refusal, command: &Command) -> Problem {
             Problem::new(Code::InvalidState, detail).about("id")
         }
         Refusal::OwnedByPayment(id) => {
-            let detail = format!(
-                "{} belongs to a payment and is moved through it",
-                id.display(prefix::TRANSFER)
-            );
+            let payment = id.display(prefix::PAYMENT);
+            let detail = format!("the transfer belongs to {payment} and is moved through it");
             Problem::new(Code::InvalidState, detail).about("id")
         }
         // The directory named a group that does not hold this ledger (any more): nothing was
@@ -137,8 +135,7 @@ fn state(refusal: &Refusal, command: &Command) -> Problem {
         Refusal::WrongGroup => Problem::new(
             Code::NoLeader,
             "the ledger is not where this frontend looked for it; nothing was done",
-        )
-        .retry_after(std::time::Duration::from_secs(1)),
+        ),
         // Every command was parsed here, so a node that cannot read it speaks another version.
         _ => Problem::new(
             Code::InternalError,
@@ -176,8 +173,6 @@ fn name(param: Param) -> &'static str {
         Param::CreditAccount => "credit_account",
         Param::Source => "source",
         Param::Destination => "destination",
-        Param::Payment => "payment",
-        Param::Amount => "amount",
     }
 }
 

@@ -3,10 +3,6 @@
 use crate::code::Code;
 use crate::problem::Problem;
 use florin_shards::{ReadError, SubmitError};
-use std::time::Duration;
-
-/// What a client should wait where the cluster did not say.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a command was not answered.
 pub(crate) fn submit(error: SubmitError) -> Problem {
@@ -14,12 +10,12 @@ pub(crate) fn submit(error: SubmitError) -> Problem {
         SubmitError::Busy { retry_after } => (
             Code::Busy,
             "too much is waiting already; nothing was done",
-            retry_after,
+            Some(retry_after),
         ),
         SubmitError::NoLeader => (
             Code::NoLeader,
             "the partner's group has no leader now; nothing was done",
-            RETRY_AFTER,
+            None,
         ),
         SubmitError::OutcomeUnknown => {
             return Problem::new(
@@ -30,7 +26,7 @@ pub(crate) fn submit(error: SubmitError) -> Problem {
         SubmitError::DiskFull => (
             Code::DiskFull,
             "the group's disk is full; nothing was done",
-            RETRY_AFTER,
+            None,
         ),
         SubmitError::TooLarge => {
             let detail = "the command is larger than what a group takes; send it in parts";
@@ -39,7 +35,7 @@ pub(crate) fn submit(error: SubmitError) -> Problem {
         SubmitError::PartnerUnknown | SubmitError::NotReady => (
             Code::NotReady,
             "the directory does not say yet where this ledger is; nothing was done",
-            RETRY_AFTER,
+            None,
         ),
         SubmitError::Rejected(reason) => {
             tracing::error!(reason, "a node refused a command as malformed");
@@ -47,23 +43,28 @@ pub(crate) fn submit(error: SubmitError) -> Problem {
             return Problem::new(Code::InternalError, detail);
         }
     };
-    Problem::new(code, detail).retry_after(wait)
+    Problem {
+        retry_after: wait,
+        ..Problem::new(code, detail)
+    }
 }
 
 /// Why a question was not answered.
 pub(crate) fn read(error: ReadError) -> Problem {
     let (code, detail, wait) = match error {
-        ReadError::Busy { retry_after } => (Code::Busy, "too much is waiting already", retry_after),
+        ReadError::Busy { retry_after } => {
+            (Code::Busy, "too much is waiting already", Some(retry_after))
+        }
         ReadError::NoLeader => (
             Code::NoLeader,
             "no replica that may answer could be reached; \
              Consistency: stale asks whichever there is",
-            RETRY_AFTER,
+            None,
         ),
         ReadError::NotFreshYet => (
             Code::NotFreshYet,
             "no replica has seen yet what the consistency token names",
-            RETRY_AFTER,
+            None,
         ),
         ReadError::TokenOfOtherGroup(_) => {
             let detail = "the token is of a group that does not hold this ledger";
@@ -72,7 +73,7 @@ pub(crate) fn read(error: ReadError) -> Problem {
         ReadError::PartnerUnknown | ReadError::NotReady => (
             Code::NotReady,
             "the directory does not say yet where this ledger is",
-            RETRY_AFTER,
+            None,
         ),
         ReadError::Rejected(reason) => {
             tracing::error!(reason, "a node refused a question as malformed");
@@ -80,5 +81,23 @@ pub(crate) fn read(error: ReadError) -> Problem {
             return Problem::new(Code::InternalError, detail);
         }
     };
-    Problem::new(code, detail).retry_after(wait)
+    Problem {
+        retry_after: wait,
+        ..Problem::new(code, detail)
+    }
+}
+
+/// Why the directory could not be asked.
+pub(crate) fn directory(error: ReadError) -> Problem {
+    let detail = match &error {
+        ReadError::NoLeader => "the directory has no leader now; nothing was done",
+        ReadError::PartnerUnknown | ReadError::NotReady => {
+            "this frontend has not received the directory yet; nothing was done"
+        }
+        _ => return read(error),
+    };
+    Problem {
+        detail: detail.into(),
+        ..read(error)
+    }
 }

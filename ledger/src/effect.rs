@@ -125,7 +125,7 @@ pub enum Refusal {
     WrongGroup,
     /// The directory refused.
     Directory(crate::directory::DirectoryRefusal),
-    /// The transfer belongs to a payment and is moved through it.
+    /// The transfer belongs to this payment, as its own or a refund's, and is moved through it.
     OwnedByPayment(Id),
     /// The bytes are no command that this version knows, or break a rule of its form.
     Malformed,
@@ -142,10 +142,6 @@ pub enum Param {
     Source,
     /// `destination`.
     Destination,
-    /// `payment`.
-    Payment,
-    /// `amount`.
-    Amount,
 }
 
 /// What was tried on an object whose status forbids it.

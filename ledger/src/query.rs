@@ -146,4 +146,9 @@ pub enum Answer {
     Refund(Refund),
     /// Refunds.
     Refunds(List<Refund>),
+    /// The account has no entry with that sequence yet.
+    NoSuchEntry {
+        /// The sequence of its newest one; 0 if there is none.
+        newest: u64,
+    },
 }

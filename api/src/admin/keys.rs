@@ -118,7 +118,7 @@ async fn create(mut call: Call) -> Result<Vec<u8>, Problem> {
 
 async fn list_keys(call: Call) -> Result<Vec<u8>, Problem> {
     let partner = call.partner()?;
-    let directory = call.directory().await;
+    let directory = call.directory().await?;
     if !directory.partners.contains_key(&partner) {
         return Err(no_partner(partner));
     }
@@ -143,7 +143,7 @@ struct ExpireKey {
 async fn expire(mut call: Call) -> Result<Vec<u8>, Problem> {
     let (partner, key) = (call.partner()?, call.key()?);
     let body: ExpireKey = call.json().await?;
-    let directory = call.directory().await;
+    let directory = call.directory().await?;
     let owned = |held: &ApiKey| held.id == key && held.partner == partner;
     if !directory.keys.values().any(|held| owned(&held.value)) {
         return Err(no_key(key));

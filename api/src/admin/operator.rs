@@ -170,12 +170,10 @@ impl Call {
         Instant::now() + self.with.request_timeout
     }
 
-    /// The directory as its leader knows it, or else as this frontend does.
-    pub(super) async fn directory(&self) -> Arc<Directory> {
-        match self.with.backend.refresh(self.deadline()).await {
-            Ok(directory) => directory,
-            Err(_) => self.with.backend.directory(),
-        }
+    /// The directory as its leader knows it: an older copy could deny what is there.
+    pub(super) async fn directory(&self) -> Result<Arc<Directory>, Problem> {
+        let refreshed = self.with.backend.refresh(self.deadline()).await;
+        refreshed.map_err(unavailable::directory)
     }
 
     /// Changes the directory.

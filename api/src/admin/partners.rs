@@ -93,7 +93,7 @@ async fn patch(mut call: Call) -> Result<Vec<u8>, Problem> {
 async fn get(call: Call) -> Result<Vec<u8>, Problem> {
     call.params()?.finish()?;
     let id = call.partner()?;
-    let directory = call.directory().await;
+    let directory = call.directory().await?;
     match directory.partners.get(&id) {
         Some(partner) => serialize(&PartnerBody::new(&partner.value)),
         None => Err(no_partner(id)),
@@ -101,7 +101,7 @@ async fn get(call: Call) -> Result<Vec<u8>, Problem> {
 }
 
 async fn list_partners(call: Call) -> Result<Vec<u8>, Problem> {
-    let directory = call.directory().await;
+    let directory = call.directory().await?;
     let newest_first = directory.partners.iter().rev();
     let partners = newest_first.map(|(id, partner)| (*id, &partner.value));
     let page = page_of(call.params()?, prefix::PARTNER, partners)?;

@@ -147,6 +147,10 @@ pub(crate) async fn balance(call: Call) -> Result<Reply, Problem> {
             sequence,
             as_of,
         } => found.reply(&BalanceBody::new(account, totals, *sequence, *as_of)),
+        Answer::NoSuchEntry { newest } => {
+            let detail = format!("the account's newest entry has the sequence {newest}");
+            Err(Problem::invalid("at", detail))
+        }
         _ => Err(found.missing(
             Code::AccountNotFound,
             &format_args!("account {}", id.display(prefix::ACCOUNT)),

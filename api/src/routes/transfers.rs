@@ -217,8 +217,9 @@ fn unknown(id: Id) -> String {
     format!("transfer {}", id.display(prefix::TRANSFER))
 }
 
-/// The amount of a request that names no currency. A decimal is read in the currency of the
-/// object, which never changes: any replica that knows the object knows it.
+/// The amount of a request that names no currency: a decimal is in that of the object. Writes do
+/// not heed `Consistency`, and an object that is there must not be denied, so it is looked up as
+/// fresh as can be.
 pub(super) async fn part(
     call: &Call,
     body: &PartialAmount,
@@ -232,7 +233,7 @@ pub(super) async fn part(
 }
 
 async fn currency(call: &Call, object: Query) -> Result<Currency, Problem> {
-    let found = call.ask(object.clone()).await?;
+    let found = call.ask_linearizably(object.clone()).await?;
     match (&found.answer, object) {
         (Answer::Transfer(transfer), _) => Ok(transfer.currency),
         (Answer::Payment(payment), _) => Ok(payment.currency),

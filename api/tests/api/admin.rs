@@ -93,10 +93,21 @@ async fn a_partner_is_onboarded_and_its_key_rolled() {
         200,
         "still within the overlap"
     );
-    frontend.books.pass(3601);
+    frontend.books.pass(1800);
+    let sooner = text(&expired["expires_at"]);
+    let again = operator.made(&expire, r#"{"overlap_seconds":3600}"#).await;
+    assert_eq!(text(&again["expires_at"]), sooner, "no overlap grows");
+    frontend.books.pass(1801);
     assert_eq!(
         client.get("/v1/payments").await.problem().1,
         "api_key_expired"
+    );
+    let revived = operator.made(&expire, r#"{"overlap_seconds":3600}"#).await;
+    assert_eq!(text(&revived["expires_at"]), sooner);
+    assert_eq!(
+        client.get("/v1/payments").await.problem().1,
+        "api_key_expired",
+        "what has run out stays so"
     );
 
     client.token(&text(&second["secret"]));
@@ -155,6 +166,43 @@ async fn wrong_requests_of_operators_are_told() {
         );
     }
     assert_eq!(operator.get(nobody).await.problem().1, "partner_not_found");
+}
+
+#[tokio::test]
+async fn nothing_is_denied_that_only_the_directory_could_deny() {
+    let frontend = Frontend::start().await;
+    let mut operator = frontend.operator().await;
+    *frontend.books.headless.lock() = true;
+    let partner = format!("/admin/v1/partners/{}", shown(frontend.partner));
+    for (method, path) in [
+        ("GET", "/admin/v1/partners".to_owned()),
+        (
+            "GET",
+            "/admin/v1/partners/ptn_00000000000000000000000000".to_owned(),
+        ),
+        ("GET", format!("{partner}/keys")),
+        (
+            "POST",
+            format!("{partner}/keys/key_00000000000000000000000000/expire"),
+        ),
+    ] {
+        let answer = operator.send(method, &path, &[], "").await;
+        assert_eq!(answer.problem().1, "no_leader", "{method} {path}");
+        assert_eq!(answer.header("retry-after"), Some("1"), "{method} {path}");
+    }
+
+    let mut client = frontend.client().await;
+    assert_eq!(client.get("/v1/payments").await.status, 200, "a known key");
+    client.token("sk_live_made_a_moment_ago");
+    let answer = client.get("/v1/payments").await;
+    assert_eq!(
+        (answer.status, answer.problem().1.as_str()),
+        (503, "no_leader")
+    );
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    *frontend.books.headless.lock() = false;
+    let answer = client.get("/v1/payments").await;
+    assert_eq!(answer.problem().1, "api_key_invalid");
 }
 
 #[tokio::test]

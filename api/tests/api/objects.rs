@@ -97,6 +97,17 @@ async fn a_payment_from_authorization_to_refund() {
         .found(&format!("/v1/refunds/{}", text(&refund["id"])))
         .await;
     assert_eq!(found, refund);
+    // The transfers of a payment and of its refunds are the payment's to move.
+    for transfer in [
+        text(&refund["id"]).replace("re_", "tr_"),
+        id.replace("pay_", "tr_"),
+    ] {
+        let path = format!("/v1/transfers/{transfer}/reverse");
+        let refused = client.post(&path, &format!("reverse-{transfer}"), "").await;
+        let detail = format!("the transfer belongs to {id} and is moved through it");
+        assert_eq!(refused.problem().1, "invalid_state");
+        assert_eq!(refused.json()["detail"], detail);
+    }
     let listed = client.found(&format!("/v1/refunds?payment={id}")).await;
     assert_eq!(listed["data"].as_array().map(Vec::len), Some(2));
     let listed = client.found("/v1/payments?reference=order%207").await;

@@ -130,6 +130,11 @@ async fn accounts_have_history() {
             .await;
         assert_eq!(then["balance"], balance, "at {at}");
     }
+    let beyond = client
+        .get(&format!("/v1/accounts/{wallet}/balance?at=3"))
+        .await;
+    let invalid = "parameter_invalid".to_owned();
+    assert_eq!(beyond.problem(), (400, invalid, Some("at".to_owned())));
     let listed = client.found("/v1/accounts?currency=USD&limit=100").await;
     assert_eq!(
         listed["data"].as_array().map(Vec::len),
@@ -172,5 +177,51 @@ async fn reads_are_as_fresh_as_they_ask() {
         assert_eq!(answer.status, 200);
         assert_eq!(*frontend.books.asked.lock(), Some(wanted), "{headers:?}");
         assert_eq!(answer.header("consistency-token"), Some("1-1"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_write_looks_up_is_never_stale() {
+    let frontend = Frontend::start().await;
+    let mut client = frontend.client().await;
+    let wallet = accounts(&mut client).await.wallet;
+    let body =
+        json!({"amount": 10, "currency": "USD", "source": wallet, "capture_method": "manual"});
+    let held = client.made("/v1/payments", &body.to_string()).await;
+    let headers = [
+        ("content-type", "application/json"),
+        ("idempotency-key", "capture"),
+        ("consistency", "stale"),
+    ];
+    let path = format!("/v1/payments/{}/capture", text(&held["id"]));
+    let body = r#"{"amount_decimal":"0.07"}"#;
+    let captured = client.send("POST", &path, &headers, body).await;
+    assert_eq!(captured.json()["amount_captured"], 7);
+    let asked = *frontend.books.asked.lock();
+    assert_eq!(asked, Some(Consistency::Linearizable));
+}
+
+#[tokio::test]
+async fn every_answer_has_a_name_and_a_version() {
+    let frontend = Frontend::start().await;
+    let mut client = frontend.client().await;
+    for (method, path, status) in [
+        ("GET", "/v1/payments", 200),
+        ("GET", "/openapi.json", 200),
+        ("GET", "/v1/nothing", 404),
+        ("DELETE", "/v1/payments", 405),
+        ("POST", "/v1/accounts", 504),
+    ] {
+        *frontend.books.defect.lock() = status == 504;
+        let headers = [("content-type", "application/json")];
+        let body = match method {
+            "POST" => r#"{"currency":"USD","kind":"asset"}"#,
+            _ => "",
+        };
+        let answer = client.send(method, path, &headers, body).await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        let name = answer.header("request-id").unwrap_or_default();
+        assert!(name.starts_with("req_"), "{method} {path}");
+        assert_eq!(answer.header("api-version"), Some("2026-11-01"), "{path}");
     }
 }

@@ -118,11 +118,18 @@ impl Directory {
                 }))
             }
             DirectoryCommand::ExpireKey { key: id, at } => {
-                let mut keys = self.keys.values().map(|key| &key.value);
-                let key = keys.find(|key| key.id == id);
-                let mut key = key.cloned().ok_or(DirectoryRefusal::KeyNotFound(id))?;
-                key.expires_at = Some(at);
-                Item::Key(self.changed(key))
+                let held = self.keys.values().find(|held| held.value.id == id);
+                let held = held.ok_or(DirectoryRefusal::KeyNotFound(id))?;
+                // An end never moves away: what has run out stays so, and a repeated request
+                // does not prolong an overlap.
+                let end = held.value.expires_at.map_or(at, |end| end.min(at));
+                if held.value.expires_at == Some(end) {
+                    Item::Key(held.clone())
+                } else {
+                    let mut key = held.value.clone();
+                    key.expires_at = Some(end);
+                    Item::Key(self.changed(key))
+                }
             }
         };
         Ok(DirectoryEffect { item })

@@ -134,6 +134,10 @@ impl<R: Records> Asked<'_, R> {
         let (totals, sequence, as_of) = match at {
             None => (account.totals, account.sequence, now),
             Some(At::Sequence(0)) => (Totals::default(), 0, account.created),
+            Some(At::Sequence(sequence)) if sequence > account.sequence => {
+                let newest = account.sequence;
+                return Some(Answer::NoSuchEntry { newest });
+            }
             Some(At::Sequence(sequence)) => {
                 let entry = self.entry(id, sequence)?;
                 (entry.totals, sequence, entry.time)

@@ -25,7 +25,10 @@ fn balances_at_every_moment() {
             as_of,
             ..
         } => Some((totals.balance(AccountKind::Liability), sequence, as_of)),
-        Answer::NotFound => None,
+        Answer::NoSuchEntry { newest } => {
+            assert_eq!(newest, 20);
+            None
+        }
         other => panic!("{other:?}"),
     };
     let now = world.state.time();

@@ -95,10 +95,11 @@ fn keys_belong_to_partners_and_run_out() {
         panic!()
     };
     assert_eq!(run(&mut world, key(1, id)), Err(DirectoryRefusal::KeyTaken));
-    let expire = |key| DirectoryCommand::ExpireKey {
+    let expire_at = |key, at| DirectoryCommand::ExpireKey {
         key,
-        at: Timestamp(5),
+        at: Timestamp(at),
     };
+    let expire = |key| expire_at(key, 5);
     assert_eq!(
         run(&mut world, expire(Id(6))),
         Err(DirectoryRefusal::KeyNotFound(Id(6)))
@@ -106,6 +107,12 @@ fn keys_belong_to_partners_and_run_out() {
     run(&mut world, expire(made.value.id)).unwrap();
     let (found, owner) = world.state.directory().key(&[1; 32]).unwrap();
     assert_eq!((found.expires_at, owner.id), (Some(Timestamp(5)), id));
+    // An end may come sooner, never later.
+    for (at, end) in [(5, 5), (9, 5), (3, 3), (4, 3)] {
+        run(&mut world, expire_at(made.value.id, at)).unwrap();
+        let (found, _) = world.state.directory().key(&[1; 32]).unwrap();
+        assert_eq!(found.expires_at, Some(Timestamp(end)), "asked for {at}");
+    }
     let update = |partner| DirectoryCommand::UpdatePartner {
         partner,
         suspended: Some(true),

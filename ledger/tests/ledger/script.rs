@@ -286,8 +286,6 @@ impl Script {
             Param::CreditAccount => "credit_account",
             Param::Source => "source",
             Param::Destination => "destination",
-            Param::Payment => "payment",
-            Param::Amount => "amount",
         };
         match refusal {
             Refusal::AccountNotFound { param: field, .. } => {

@@ -30,6 +30,8 @@ pub(crate) struct Books {
     pub(crate) failure: Mutex<Option<SubmitError>>,
     /// What the last question wanted.
     pub(crate) asked: Mutex<Option<Consistency>>,
+    /// The directory's leader cannot be reached.
+    pub(crate) headless: Mutex<bool>,
     /// The next submission panics.
     pub(crate) defect: Mutex<bool>,
 }
@@ -66,6 +68,7 @@ impl Books {
             clock: AtomicU64::new(START.0),
             failure: Mutex::new(None),
             asked: Mutex::new(None),
+            headless: Mutex::new(false),
             defect: Mutex::new(false),
         };
         let group = Group {
@@ -139,7 +142,12 @@ impl Backend for Books {
     }
 
     fn refresh(&self, _deadline: Instant) -> Pending<'_, Result<Arc<Directory>, ReadError>> {
-        Box::pin(async { Ok(self.directory()) })
+        Box::pin(async {
+            if *self.headless.lock() {
+                return Err(ReadError::NoLeader);
+            }
+            Ok(self.directory())
+        })
     }
 
     fn submit<'a>(
