@@ -136,7 +136,7 @@ codes! {
     IdempotencyKeyReused = "idempotency_key_reused", 422, InvalidRequest, "Idempotency key reused";
     /// The partner's rate limit is used up for now.
     RateLimited = "rate_limited", 429, RateLimit, "Rate limited";
-    /// A defect of the service; a read or an administrative request had no effect.
+    /// A defect of the service. Surely not applied.
     InternalError = "internal_error", 500, Internal, "Internal error";
     /// The partner's group has no leader now. Surely not applied.
     NoLeader = "no_leader", 503, Unavailable, "No leader";
@@ -144,7 +144,7 @@ codes! {
     Busy = "busy", 503, Unavailable, "Busy";
     /// The group's disk is full: reads go on, writes wait for room. Surely not applied.
     DiskFull = "disk_full", 503, Unavailable, "Disk full";
-    /// This frontend has just started. Surely not applied.
+    /// This frontend does not know yet whom it serves, or where. Surely not applied.
     NotReady = "not_ready", 503, Unavailable, "Not ready";
     /// No replica has seen yet what the `Consistency-Token` names.
     NotFreshYet = "not_fresh_yet", 503, Unavailable, "Not fresh yet";

@@ -7,9 +7,9 @@ use crate::route::{Key, Route, VERSION, Verb};
 use crate::routes::{self, accounts, batch, payments, refunds, transfers};
 use std::collections::BTreeMap;
 use utoipa::OpenApi;
-use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Required, Response, ResponseBuilder};
 
@@ -87,38 +87,59 @@ fn complete(operation: &mut Operation, route: &'static Route) {
     let parameters = operation.parameters.get_or_insert_default();
     parameters.extend(list_parameters(route));
     parameters.extend(header_parameters(route));
-    for (name, response) in &mut operation.responses.responses {
-        if let (true, RefOr::T(response)) = (name == "200", response) {
-            describe(response, route);
-        }
-    }
     for (status, codes) in errors(route) {
         let response = problem(&codes);
         let responses = &mut operation.responses.responses;
         responses.insert(status.to_string(), RefOr::T(response));
     }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            describe(response, status, route);
+        }
+    }
 }
 
-fn describe(response: &mut Response, route: &Route) {
+fn describe(response: &mut Response, status: &str, route: &Route) {
     let mut headers = vec![
         ("Request-Id", "What this request is called."),
         ("Api-Version", "The version of the API that answered."),
-        ("Consistency-Token", "Which write this answer reflects."),
     ];
-    if route.key != Key::Ignored {
-        let replayed = "`true` if the answer was given before, to the same key.";
-        headers.push(("Idempotent-Replayed", replayed));
+    // What comes from the ledger: done, found, or refused and remembered.
+    let writes = route.key != Key::Ignored;
+    if status == "200" || writes && matches!(status, "400" | "402" | "404" | "409") {
+        let token = "Which write this answer reflects; on whatever the ledger decided or found.";
+        headers.push(("Consistency-Token", token));
+        if writes {
+            let replayed = "`true` if the answer was given before, to the same key.";
+            headers.push(("Idempotent-Replayed", replayed));
+        }
+    }
+    if status != "401" {
+        let policy = "If the partner has a limit: `q` requests in `w` seconds.";
+        let left = "If the partner has a limit: `r` requests are left, all of them again in `t` \
+            seconds.";
+        headers.extend([("RateLimit-Policy", policy), ("RateLimit", left)]);
+    }
+    if status == "401" {
+        headers.push(("WWW-Authenticate", "`Bearer`."));
     }
     for (name, description) in headers {
-        let header = HeaderBuilder::new()
-            .schema(text())
-            .description(Some(description))
-            .build();
-        response.headers.insert(name.to_owned(), header);
+        response
+            .headers
+            .insert(name.to_owned(), header(text(), description));
+    }
+    if matches!(status, "429" | "503") {
+        let wait = header(integer(1, None), "Seconds to wait.");
+        response.headers.insert("Retry-After".to_owned(), wait);
     }
     if response.description.is_empty() {
         response.description = "Done.".to_owned();
     }
+}
+
+fn header(schema: Object, description: &str) -> Header {
+    let header = HeaderBuilder::new().schema(schema);
+    header.description(Some(description)).build()
 }
 
 fn list_parameters(route: &Route) -> Vec<Parameter> {
@@ -126,34 +147,40 @@ fn list_parameters(route: &Route) -> Vec<Parameter> {
     if route.verb != Verb::Get || (!entries && route.path.contains("{id}")) {
         return Vec::new();
     }
-    let query = |name: &str, description: &str| {
-        parameter(ParameterIn::Query, name, description, Required::False)
+    let query = |name: &str, description: &str, schema| {
+        let parameter = parameter(ParameterIn::Query, name, description, Required::False);
+        parameter.schema(Some(schema)).build()
     };
+    let (cursor, what) = if entries {
+        (integer(0, None), "an entry's sequence")
+    } else {
+        (text(), "an identifier")
+    };
+    let (after, before) = (
+        format!("Older than this one: {what}."),
+        format!("Newer than this one: {what}."),
+    );
     let mut parameters = vec![
-        query("limit", "1 to 100; 10 unless told."),
-        query(
-            "starting_after",
-            "Older than this one: an identifier, or an entry's sequence.",
-        ),
-        query(
-            "ending_before",
-            "Newer than this one: an identifier, or an entry's sequence.",
-        ),
+        query("limit", "10 unless told.", integer(1, Some(100))),
+        query("starting_after", &after, cursor.clone()),
+        query("ending_before", &before, cursor),
     ];
     if !entries {
-        parameters.extend([
-            query("created[gte]", "Made at this RFC 3339 time or later."),
-            query("created[gt]", "Made later than this RFC 3339 time."),
-            query("created[lte]", "Made at this RFC 3339 time or earlier."),
-            query("created[lt]", "Made earlier than this RFC 3339 time."),
-        ]);
+        let bounds = [
+            ("created[gte]", "Made at this time or later."),
+            ("created[gt]", "Made later than this time."),
+            ("created[lte]", "Made at this time or earlier."),
+            ("created[lt]", "Made earlier than this time."),
+        ];
+        parameters.extend(bounds.map(|(name, description)| query(name, description, time())));
     }
     parameters
 }
 
 fn header_parameters(route: &Route) -> Vec<Parameter> {
     let header = |name: &str, description: &str, required| {
-        parameter(ParameterIn::Header, name, description, required)
+        let parameter = parameter(ParameterIn::Header, name, description, required);
+        parameter.schema(Some(text())).build()
     };
     let version = format!("{VERSION}; the key's version unless told.");
     let mut parameters = vec![header("Api-Version", &version, Required::False)];
@@ -178,19 +205,37 @@ fn header_parameters(route: &Route) -> Vec<Parameter> {
     parameters
 }
 
-fn parameter(at: ParameterIn, name: &str, description: &str, required: Required) -> Parameter {
+fn parameter(
+    at: ParameterIn,
+    name: &str,
+    description: &str,
+    required: Required,
+) -> ParameterBuilder {
     ParameterBuilder::new()
         .parameter_in(at)
         .name(name)
         .description(Some(description))
         .required(required)
-        .schema(Some(text()))
+}
+
+fn text() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::String))
         .build()
 }
 
-fn text() -> utoipa::openapi::schema::Object {
+fn time() -> Object {
     ObjectBuilder::new()
         .schema_type(SchemaType::Type(Type::String))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
+        .build()
+}
+
+fn integer(least: usize, most: Option<usize>) -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Integer))
+        .minimum(Some(least))
+        .maximum(most)
         .build()
 }
 
@@ -226,17 +271,61 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::IdempotencyKeyReused
         | Code::DiskFull
         | Code::OutcomeUnknown => writes,
-        Code::AccountNotFound => writes && !route.path.contains("{id}") || names(route, "accounts"),
-        Code::TransferNotFound => names(route, "transfers"),
-        Code::PaymentNotFound => names(route, "payments") || writes && route.path == "/v1/refunds",
-        Code::RefundNotFound => names(route, "refunds"),
-        _ => code.error_type() != ErrorType::Refusal || writes,
+        Code::AccountNotFound => refuses(code, route) || finds(route, "accounts"),
+        Code::TransferNotFound => refuses(code, route) || finds(route, "transfers"),
+        Code::PaymentNotFound => refuses(code, route) || finds(route, "payments"),
+        Code::RefundNotFound => finds(route, "refunds"),
+        _ if code.error_type() == ErrorType::Refusal => refuses(code, route),
+        _ => true,
     }
 }
 
-/// Whether the route's path names one object of this kind.
-fn names(route: &Route, kind: &str) -> bool {
-    route.path.contains(kind) && route.path.contains("{id}")
+/// Whether a route reads one object of this kind.
+fn finds(route: &Route, kind: &str) -> bool {
+    route.verb == Verb::Get && route.path.contains(kind) && route.path.contains("{id}")
+}
+
+/// Whether the ledger may answer this to what a route asks for.
+fn refuses(code: Code, route: &Route) -> bool {
+    const NEW: &[Code] = &[
+        Code::AccountNotFound,
+        Code::SameAccount,
+        Code::CurrencyMismatch,
+        Code::InsufficientFunds,
+        Code::BalanceOverflow,
+        Code::ReferenceTaken,
+    ];
+    let codes: &[Code] = match (route.verb, route.path) {
+        (Verb::Post, "/v1/accounts") => &[Code::ReferenceTaken],
+        (Verb::Post, "/v1/transfers" | "/v1/transfers/batch" | "/v1/payments") => NEW,
+        (Verb::Post, "/v1/transfers/{id}/post") => &[
+            Code::TransferNotFound,
+            Code::InvalidState,
+            Code::AmountTooLarge,
+        ],
+        (Verb::Post, "/v1/transfers/{id}/void") => &[Code::TransferNotFound, Code::InvalidState],
+        (Verb::Post, "/v1/transfers/{id}/reverse") => &[
+            Code::TransferNotFound,
+            Code::InvalidState,
+            Code::InsufficientFunds,
+            Code::BalanceOverflow,
+        ],
+        (Verb::Post, "/v1/payments/{id}/capture") => &[
+            Code::PaymentNotFound,
+            Code::InvalidState,
+            Code::AmountTooLarge,
+        ],
+        (Verb::Post, "/v1/payments/{id}/cancel") => &[Code::PaymentNotFound, Code::InvalidState],
+        (Verb::Post, "/v1/refunds") => &[
+            Code::PaymentNotFound,
+            Code::InvalidState,
+            Code::AmountTooLarge,
+            Code::InsufficientFunds,
+            Code::BalanceOverflow,
+        ],
+        _ => &[],
+    };
+    codes.contains(&code)
 }
 
 fn problem(codes: &[Code]) -> Response {
@@ -247,18 +336,10 @@ fn problem(codes: &[Code]) -> Response {
     let content = ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("Problem")))
         .build();
-    let mut response = ResponseBuilder::new()
+    ResponseBuilder::new()
         .description(lines.join("\n"))
-        .content("application/problem+json", content);
-    let waits = |code: &Code| matches!(code.status().as_u16(), 429 | 503);
-    if codes.iter().any(waits) {
-        let wait = HeaderBuilder::new()
-            .schema(text())
-            .description(Some("Seconds to wait."))
-            .build();
-        response = response.header("Retry-After", wait);
-    }
-    response.build()
+        .content("application/problem+json", content)
+        .build()
 }
 
 #[cfg(test)]

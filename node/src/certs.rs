@@ -79,6 +79,11 @@ impl Layout {
         self.0.join("ca.key")
     }
 
+    /// The operators' token, for the admin API of the frontends.
+    pub fn token(&self) -> PathBuf {
+        self.0.join("operator.token")
+    }
+
     /// A certificate.
     pub fn cert(&self, kind: &Kind) -> PathBuf {
         self.0.join(format!("{}.pem", kind.file()))
@@ -142,6 +147,31 @@ pub fn make(folder: &Path, nodes: u64, hosts: &[String]) -> Result<Vec<PathBuf>,
         issue(&layout, &kind, hosts, &authority, &mut made)?;
     }
     Ok(made)
+}
+
+/// Draws the operators' token into `operator.token`, unless it is there already. Returns the file
+/// if it was made.
+pub fn make_token(folder: &Path) -> Result<Option<PathBuf>, CertsError> {
+    let file = Layout::new(folder).token();
+    if file.exists() {
+        return Ok(None);
+    }
+    let token = random_hex::<24>().map_err(|why| CertsError::File {
+        file: file.clone(),
+        why,
+    })?;
+    let mut made = Vec::new();
+    write(&file, format!("{token}\n").as_bytes(), 0o600, &mut made)?;
+    Ok(made.pop())
+}
+
+/// That many random bytes, as hexadecimal digits.
+pub(crate) fn random_hex<const N: usize>() -> std::io::Result<String> {
+    let mut random = [0u8; N];
+    let provider = rustls::crypto::ring::default_provider();
+    let drawn = provider.secure_random.fill(&mut random);
+    drawn.map_err(|_| std::io::Error::other("the system gives no random numbers"))?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn authority(
@@ -284,6 +314,18 @@ mod tests {
             first,
             "what is there stays"
         );
+    }
+
+    #[test]
+    fn a_token_is_private_and_drawn_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = make_token(dir.path()).unwrap().unwrap();
+        let mode = fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let token = fs::read_to_string(&file).unwrap();
+        assert_eq!(token.trim().len(), 48);
+        assert_eq!(make_token(dir.path()).unwrap(), None);
+        assert_eq!(fs::read_to_string(&file).unwrap(), token);
     }
 
     #[test]

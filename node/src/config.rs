@@ -1,8 +1,8 @@
 //! Configuration: TOML files, parsed and checked once at start, handed down in parts.
 //!
 //! [`node`] says what a node's file holds, [`frontend`] what a frontend's. An unknown or wrong
-//! field is an error that names the file, the line and the field. Relative paths in a file are
-//! taken from the folder that the file lies in. No secret stands in a configuration: it names
+//! field is an error that names the file and the field, and the line if it has one. Relative paths
+//! are taken from the folder that the file lies in. No secret stands in a configuration: it names
 //! files that hold them.
 
 pub mod frontend;
@@ -10,7 +10,7 @@ pub mod node;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,6 +38,14 @@ pub enum ConfigError {
         /// That line, which holds the field's name.
         text: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// A field is missing that belongs to no section, so that there is no line to name.
+    #[error("{}: {why}", file.display())]
+    Missing {
+        /// The file.
+        file: PathBuf,
+        /// Which field.
         why: String,
     },
     /// The field is well formed and cannot be meant.
@@ -85,7 +93,14 @@ pub fn parse<C: Checked>(file: &Path, text: &str) -> Result<C, ConfigError> {
 
 /// Turns a parser's error, which spans lines, into one sentence that names line and field.
 pub(crate) fn wrong(file: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    let start = error.span().map_or(0, |span| span.start).min(text.len());
+    let why = error.message().lines().collect::<Vec<_>>().join(", ");
+    let span = error.span().unwrap_or_default();
+    // What the file as a whole lacks spans the whole file.
+    if span.start == 0 && why.starts_with("missing field") {
+        let file = file.to_owned();
+        return ConfigError::Missing { file, why };
+    }
+    let start = span.start.min(text.len());
     let line = text.as_bytes()[..start]
         .iter()
         .filter(|byte| **byte == b'\n')
@@ -94,7 +109,7 @@ pub(crate) fn wrong(file: &Path, text: &str, error: &toml::de::Error) -> ConfigE
         file: file.to_owned(),
         line: line + 1,
         text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
-        why: error.message().lines().collect::<Vec<_>>().join(", "),
+        why,
     }
 }
 
@@ -203,13 +218,6 @@ pub(crate) fn check_distinct(
         return Err((field, format!("{one} is already used by `listen`")));
     }
     Ok(())
-}
-
-/// Whether an address can be resolved now; for messages at start only.
-pub fn resolvable(address: &str) -> bool {
-    address
-        .to_socket_addrs()
-        .is_ok_and(|mut found| found.next().is_some())
 }
 
 #[cfg(test)]

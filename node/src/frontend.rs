@@ -51,7 +51,7 @@ pub async fn run(config: FrontendConfig, shutdown: Shutdown) -> Result<()> {
             if ready.ready() {
                 Ok(())
             } else {
-                Err("no node could be reached yet".into())
+                Err("the directory has not been received yet: is the cluster formed, and can a node be reached?".into())
             }
         }),
         metrics: Arc::new(move || metrics.render()),

@@ -35,11 +35,6 @@ impl Shutdown {
         let mut told = self.0.clone();
         let _sender_gone = told.wait_for(|requested| *requested).await;
     }
-
-    /// Whether the process is to stop.
-    pub fn is_requested(&self) -> bool {
-        *self.0.borrow()
-    }
 }
 
 /// Ends this process at once when standard input ends: a child whose parent holds the other end

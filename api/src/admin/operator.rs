@@ -232,9 +232,9 @@ pub(super) fn no_key(id: Id) -> Problem {
     Problem::new(Code::ApiKeyNotFound, detail).about("key")
 }
 
-/// The answer of another kind than the question: a defect.
+/// The answer of another kind than the question, a defect: what was asked for may have been done.
 pub(super) fn mismatch() -> Problem {
-    Problem::new(Code::InternalError, "the answer could not be read")
+    Problem::new(Code::OutcomeUnknown, "the answer could not be read")
 }
 
 pub(super) fn serialize(body: &impl Serialize) -> Result<Vec<u8>, Problem> {

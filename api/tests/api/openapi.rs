@@ -27,6 +27,23 @@ async fn the_frontend_serves_the_document() {
         .await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.json()["openapi"], "3.1.0");
+    let document = answer.json();
+    let refunds = &document["paths"]["/v1/refunds"];
+    for (status, answer) in refunds["post"]["responses"].as_object().expect("answers") {
+        assert!(answer["headers"]["Request-Id"].is_object(), "{status}");
+    }
+    let parameters = refunds["get"]["parameters"].as_array().expect("parameters");
+    for (name, member, value) in [
+        ("limit", "type", "integer"),
+        ("created[gte]", "format", "date-time"),
+    ] {
+        let mut named = parameters.iter().filter(|one| one["name"] == name);
+        let schema = &named.next().expect("a parameter")["schema"];
+        assert_eq!(schema[member], value, "{name}");
+    }
+    let void = &document["paths"]["/v1/transfers/{id}/void"]["post"]["responses"];
+    let codes = void.to_string();
+    assert!(codes.contains("`transfer_not_found`") && !codes.contains("`insufficient_funds`"));
     let schemas = &answer.json()["components"]["schemas"];
     let codes = schemas["Code"]["enum"].as_array().expect("codes");
     assert!(codes.contains(&"insufficient_funds".into()), "{codes:?}");

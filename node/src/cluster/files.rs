@@ -3,13 +3,12 @@
 use super::make_certs;
 use super::ports::{self, Port};
 use super::topology::Topology;
+use crate::certs;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A process of the cluster: where it listens and where its files lie.
@@ -66,7 +65,7 @@ pub(super) fn prepare(topology: &Topology, folder: &Path) -> Result<Prepared> {
     let folder = &folder.canonicalize()?;
     let highest = topology.nodes.iter().map(|node| node.id).max().unwrap_or(0);
     make_certs(&folder.join("certs"), highest)?;
-    let token = token(&folder.join("operator.token"))?;
+    let token = token(folder)?;
     let mut ports = claim(topology, &folder.join("ports.toml"))?;
     let mut take = |role, id, name: &str, region: &str| -> Result<Member> {
         let [listen, admin] = ports.remove(name).context("a process without ports")?;
@@ -203,25 +202,10 @@ fn claim(topology: &Topology, file: &Path) -> Result<BTreeMap<String, [Port; 2]>
 }
 
 /// The operators' token: that of an earlier run, or a new one.
-fn token(file: &Path) -> Result<String> {
-    if let Ok(token) = fs::read_to_string(file) {
-        return Ok(token.trim().to_owned());
-    }
-    let mut random = [0u8; 24];
-    let provider = rustls::crypto::ring::default_provider();
-    provider
-        .secure_random
-        .fill(&mut random)
-        .ok()
-        .context("the system gives no random numbers")?;
-    let token: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-    let open = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file);
-    open.and_then(|mut open| writeln!(open, "{token}"))
-        .with_context(|| format!("cannot write {}", file.display()))?;
-    Ok(token)
+fn token(folder: &Path) -> Result<String> {
+    certs::make_token(folder)?;
+    let file = certs::Layout::new(folder).token();
+    let token =
+        fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(token.trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! `florin certs`: a development authority and the certificates of a cluster.
+//! `florin certs`: a development authority, the certificates of a cluster, and its operators' token.
 
 use crate::certs;
 use anyhow::Result;
@@ -19,13 +19,14 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitCode> {
-    let made = certs::make(&args.out, args.nodes, &args.hosts)?;
+    let mut made = certs::make(&args.out, args.nodes, &args.hosts)?;
+    made.extend(certs::make_token(&args.out)?);
     for file in &made {
         println!("{}", file.display());
     }
     if made.is_empty() {
         println!(
-            "nothing to do: all certificates are in {}",
+            "nothing to do: all certificates and the operators' token are in {}",
             args.out.display()
         );
     }

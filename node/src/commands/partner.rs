@@ -1,11 +1,19 @@
 //! `florin partner`: partners and their keys, through the admin API of a frontend.
 
 use super::output::print_table;
-use crate::client::{Answer, Client};
+use crate::certs::random_hex;
+use crate::client::{Answer, Client, ClientError};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For how long a request is repeated whose outcome is not known.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -53,7 +61,8 @@ enum What {
         /// `live` or `test`
         #[arg(long, default_value = "test", value_parser = ["live", "test"])]
         mode: String,
-        /// What it may do; everything unless told
+        /// What it may do, of `payments:write`, `payments:read`, `ledger:write`, `ledger:read` and
+        /// `admin`; all but `admin` unless told
         #[arg(long, value_delimiter = ',', value_name = "SCOPE,…")]
         scopes: Vec<String>,
         #[command(flatten)]
@@ -70,7 +79,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
             frontend,
         } => {
             let body = json!({"name": name, "home_region": region, "rate_limit": rate_limit});
-            let made = frontend.post("/admin/v1/partners", &body).await?;
+            let made = frontend.create("/admin/v1/partners", &body).await?;
             println!("{}", text(&made, "id"));
         }
         What::List { frontend } => list(&frontend).await?,
@@ -137,6 +146,36 @@ impl Frontend {
             Some(&self.ca),
             Some(token.trim()),
         )?)
+    }
+
+    /// Asks for something that shall happen once, until it is known whether it has: every
+    /// attempt carries the same idempotency key.
+    async fn create(&self, path: &str, body: &Value) -> Result<Value> {
+        let client = self.client()?;
+        let key = format!("florin-{}", random_hex::<16>()?);
+        let until = Instant::now() + PATIENCE;
+        let mut begun = false;
+        loop {
+            let answer = client.post(path, Some(&key), body).await;
+            let again = match &answer {
+                Ok(answer) => matches!(answer.status.as_u16(), 503 | 504),
+                Err(ClientError::Broken { .. } | ClientError::Timeout { .. }) => true,
+                // A frontend that was never there is a mistake to tell at once.
+                Err(ClientError::Connect { .. }) => begun,
+                Err(_) => false,
+            };
+            if !again {
+                return accepted(&answer?);
+            }
+            if Instant::now() >= until {
+                let last = answer.map_err(anyhow::Error::from);
+                return last.and_then(|last| accepted(&last)).context(
+                    "it is not known whether it was done; see `florin partner list` before trying again",
+                );
+            }
+            begun = true;
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Value> {

@@ -10,6 +10,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// How long a node that was just learnt of may take to be connected.
+const CONNECTING: Duration = Duration::from_secs(2);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The cluster's name
@@ -43,9 +46,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode> {
         connector: operator(&args.certs)?.connector(),
     })
     .await;
-    let known = router
-        .wait_ready(Instant::now() + Duration::from_secs(args.timeout))
-        .await;
+    let patience = Duration::from_secs(args.timeout);
+    let known = router.wait_ready(Instant::now() + patience).await;
+    // Nodes that the directory has just named are called down only after a fair try.
+    let tried = Instant::now() + patience.min(CONNECTING);
+    for node in router.directory().nodes.keys() {
+        router.wait_node(*node, tried).await;
+    }
     let nodes = if args.hashes {
         router.status_with_hashes().await
     } else {

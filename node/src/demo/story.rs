@@ -256,22 +256,37 @@ fn verdicts(audit: &Audit, paid: &[Paid]) -> [(bool, String); 6] {
 
 /// What to do with a cluster that stays up.
 pub fn invite(cluster: &Cluster) {
-    let paper = Paper::new();
+    let (paper, florin) = (Paper::new(), binary());
     println!(
         "\nThe cluster stays up: try the lines above, or look at it as an operator. Ctrl-C ends it.\n"
     );
     paper.paste(&format!(
-        "florin status --cluster {} --certs {} --nodes {}",
+        "{florin} status --cluster {} --certs {} --nodes {}",
         cluster.topology().cluster.name,
         cluster.certs().display(),
         cluster.addresses().join(",")
     ));
     paper.paste(&format!(
-        "florin partner list --admin-url {} --ca {} --token-file {}",
+        "{florin} partner list --admin-url {} --ca {} --token-file {}",
         cluster.admin_url(0),
         cluster.ca().display(),
         cluster.folder().join("operator.token").display()
     ));
+}
+
+/// What a shell calls this binary: by its name if that leads to it, or by its path.
+fn binary() -> String {
+    let Ok(this) = std::env::current_exe().and_then(|this| this.canonicalize()) else {
+        return "florin".to_owned();
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).find_map(|folder| folder.join("florin").canonicalize().ok());
+    if found.as_ref() == Some(&this) {
+        "florin".to_owned()
+    } else {
+        this.display().to_string()
+    }
 }
 
 fn money(minor: u64) -> String {

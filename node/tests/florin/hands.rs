@@ -60,7 +60,7 @@ impl Machine {
         fs::write(self.path("node.toml"), node).unwrap();
         let frontend = format!(
             "cluster = \"by-hand\"\nname = \"api\"\nregion = \"here\"\nlisten = \"{}\"\nadmin_listen = \"{}\"\n\
-             seeds = [\"{}\"]\noperator_token_file = \"operator.token\"\n\
+             seeds = [\"{}\"]\noperator_token_file = \"certs/operator.token\"\n\
              [https]\ncert = \"certs/server.pem\"\nkey = \"certs/server.key\"\n\
              [nodes]\nca = \"certs/ca.pem\"\ncert = \"certs/frontend.pem\"\nkey = \"certs/frontend.key\"\n\
              [deadlines]\nrequest_ms = 2000\nattempt_ms = 500\n",
@@ -69,11 +69,6 @@ impl Machine {
             self.address(0),
         );
         fs::write(self.path("api.toml"), frontend).unwrap();
-        fs::write(
-            self.path("operator.token"),
-            "0123456789abcdef0123456789abcdef\n",
-        )
-        .unwrap();
     }
 
     /// Starts a process that serves.
@@ -113,7 +108,7 @@ impl Machine {
     /// `florin partner …` with what leads to the frontend.
     fn partner(&self, arguments: &[&str]) -> String {
         let url = format!("https://{}", self.address(3));
-        let (ca, token) = (self.path("certs/ca.pem"), self.path("operator.token"));
+        let (ca, token) = (self.path("certs/ca.pem"), self.path("certs/operator.token"));
         let way = [
             "--admin-url",
             &url,
@@ -188,7 +183,10 @@ fn onboard(machine: &Machine) -> String {
     );
     let unknown = "ptn_00000000000000000000000000";
     let url = format!("https://{}", machine.address(3));
-    let (ca, token) = (machine.path("certs/ca.pem"), machine.path("operator.token"));
+    let (ca, token) = (
+        machine.path("certs/ca.pem"),
+        machine.path("certs/operator.token"),
+    );
     let said = complaint(&[
         "partner",
         "key",

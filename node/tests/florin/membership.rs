@@ -1,6 +1,6 @@
 //! A node that is not its former self.
 
-use crate::support::{FLORIN, PATIENCE, Stage, sentence, until};
+use crate::support::{FLORIN, PATIENCE, Stage, florin, sentence, until};
 use florin_node::cluster::process::{Restart, State};
 use florin_node::demo::audit::disagreement;
 use std::fs;
@@ -37,6 +37,8 @@ async fn a_node_whose_folder_was_wiped_comes_back_as_another_incarnation_only() 
         "says how it is brought back: {said}"
     );
 
+    check_status_learns(&stage, node.id);
+
     // The others go on without it.
     let body = stage.books.payment(3, "k");
     let paid = stage.clients[0]
@@ -62,6 +64,26 @@ async fn a_node_whose_folder_was_wiped_comes_back_as_another_incarnation_only() 
     let body = stage.books.payment(4, "l");
     let paid = florin_node::demo::books::insist(&stage.clients, "/v1/payments", "l", &body).await;
     assert_eq!(paid.unwrap().status, 200);
+}
+
+/// One node leads to the others, and only the one that is down is called so.
+fn check_status_learns(stage: &Stage, down: u64) {
+    let (certs, topology) = (stage.cluster.certs(), stage.cluster.topology());
+    let first = stage.cluster.addresses().swap_remove(0);
+    let status = florin(&[
+        "status",
+        "--cluster",
+        &topology.cluster.name,
+        "--certs",
+        certs.to_str().unwrap(),
+        "--nodes",
+        &first,
+    ]);
+    let said = String::from_utf8(status.stdout).unwrap();
+    let nodes: Vec<&str> = said.lines().skip(1).take(3).collect();
+    for (number, line) in (1..).zip(&nodes) {
+        assert_eq!(line.ends_with(" up"), number != down, "{said}");
+    }
 }
 
 /// As the sentence says; the node's supervisor keeps on starting it meanwhile.
