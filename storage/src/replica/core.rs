@@ -84,7 +84,6 @@ impl Shared {
             }
         };
         sweep(&*tree, state.time())?;
-        let persisted = header.as_ref().map(|header| header.applied);
         Ok(Shared {
             group,
             store: store.clone(),
@@ -95,7 +94,8 @@ impl Shared {
                 snapshots: 0,
                 patience: PAUSED_UNWRITTEN_BYTES,
                 installing: false,
-                synced: persisted,
+                // A killed process leaves writes that no sync covered, and they read like the others.
+                synced: None,
             }),
             journal: Journal::default(),
             notices,

@@ -114,8 +114,9 @@ impl SnapshotWriter {
             return Err(malformed("it is older than what is applied here"));
         }
         shared.store.switch(shared.group, self.generation)?;
-        shared.store.sync()?;
+        // The tree has its name from here on: whatever fails now must not drop it.
         self.done = true;
+        shared.store.sync()?;
         let old = std::mem::replace(&mut persister.generation, self.generation);
         persister.installing = false;
         persister.paused = None;

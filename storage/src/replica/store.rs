@@ -29,7 +29,8 @@ pub struct StoreOptions {
     /// With less room than this on the disk, nothing is persisted.
     pub min_free_bytes: u64,
     /// Called when a read fails: it must not return in production, because a replica that guesses
-    /// diverges. If it does return, the caller panics.
+    /// diverges. If it does return, the caller panics. Called when a sync fails as well: what the
+    /// kernel holds after that is unknown, and the next sync may succeed without the lost pages.
     pub on_fatal: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -133,7 +134,7 @@ impl Store {
     pub fn remove_group(&self, group: GroupId) -> Result<(), BackendError> {
         if let Some(generation) = self.current(group)? {
             self.meta.write(vec![(current_key(group), None)])?;
-            self.backend.sync()?;
+            self.sync()?;
             self.backend.drop_tree(&tree_name(group, generation))?;
         }
         Ok(())
@@ -188,13 +189,18 @@ impl Store {
         let value = (generation + 1).to_be_bytes().to_vec();
         let changes = vec![(kept, Some(Vec::new())), (current_key(group), Some(value))];
         self.meta.write(changes)?;
-        self.backend.sync()?;
+        self.sync()?;
         Ok((tree, generation + 1))
     }
 
-    /// Everything written so far survives a power cut once this returns.
+    /// Everything written so far survives a power cut once this returns. A failure ends the
+    /// process: asked again, the kernel would say that all is well.
     pub(super) fn sync(&self) -> Result<(), BackendError> {
-        self.backend.sync()
+        let synced = self.backend.sync();
+        if let Err(error) = &synced {
+            (self.on_fatal)(&format!("cannot sync the ledger store: {error}"));
+        }
+        synced
     }
 
     /// Whether there is room to write that much.
@@ -245,10 +251,15 @@ impl Store {
         };
         if new {
             let parent = dir.parent().unwrap_or(dir);
-            let synced = store.sync().map_err(OpenStoreError::from).and_then(|()| {
-                let parent = File::open(parent).and_then(|parent| parent.sync_all());
-                parent.map_err(|source| io_error(dir, source))
-            });
+            // Nothing is in it yet: to refuse the folder is enough.
+            let synced = store
+                .backend
+                .sync()
+                .map_err(OpenStoreError::from)
+                .and_then(|()| {
+                    let parent = File::open(parent).and_then(|parent| parent.sync_all());
+                    parent.map_err(|source| io_error(dir, source))
+                });
             synced.map_err(Closed::Refused)?;
         }
         Ok(store)

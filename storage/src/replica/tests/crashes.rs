@@ -145,3 +145,64 @@ fn install(replica: &Replica, chunks: &[Bytes]) -> bool {
     }
     writer.finish().is_ok()
 }
+
+#[test]
+fn a_failed_sync_is_fatal_and_never_asked_again() {
+    let mut world = World::new(23);
+    let faulty = FaultyMemory::new();
+    let replica = Replica::open(&faulty.open(), GROUP).unwrap();
+    for _ in 0..5 {
+        world.random_batch();
+    }
+    world.feed(&replica);
+    assert_eq!(faulty.faults.fatal(), Vec::<String>::new());
+    faulty.faults.allow_syncs(Some(0));
+    assert!(replica.checkpoint(u64::MAX).is_err());
+    assert_eq!(faulty.faults.fatal().len(), 1);
+    assert!(faulty.faults.fatal()[0].contains("cannot sync"));
+}
+
+#[test]
+fn a_failed_sync_of_an_install_does_not_drop_the_ledger_that_it_named() {
+    let mut world = World::new(24);
+    let source = Replica::open(&Store::in_memory(), GROUP).unwrap();
+    for _ in 0..15 {
+        world.random_batch();
+    }
+    world.feed(&source);
+    source.persist(u64::MAX).unwrap();
+    let chunks: Vec<Bytes> = source.snapshot().unwrap().map(Result::unwrap).collect();
+    for syncs in [0, 1] {
+        let faulty = FaultyMemory::new();
+        let replica = Replica::open(&faulty.open(), GROUP).unwrap();
+        faulty.faults.allow_syncs(Some(syncs));
+        assert!(!install(&replica, &chunks));
+        assert_eq!(faulty.faults.fatal().len(), 1);
+        drop(replica);
+        faulty.faults.allow_syncs(None);
+        let replica = Replica::open(&crash(&faulty, false), GROUP).unwrap();
+        assert_eq!(replica.notices(), Vec::<String>::new());
+        assert_eq!(replica.is_empty(), syncs == 0);
+        world.feed(&replica);
+        world.check_hash(&replica);
+    }
+}
+
+#[test]
+fn a_checkpoint_syncs_what_a_killed_process_left() {
+    let mut world = World::new(25);
+    let faulty = FaultyMemory::new();
+    let replica = Replica::open(&faulty.open(), GROUP).unwrap();
+    for _ in 0..5 {
+        world.random_batch();
+    }
+    world.feed(&replica);
+    replica.persist(u64::MAX).unwrap();
+    drop(replica);
+    let replica = Replica::open(&crash(&faulty, false), GROUP).unwrap();
+    let sure = replica.checkpoint(u64::MAX).unwrap();
+    assert_eq!(sure, world.log.last().map(|(at, _)| *at));
+    drop(replica);
+    let replica = Replica::open(&crash(&faulty, true), GROUP).unwrap();
+    assert_eq!(replica.persisted(), sure);
+}

@@ -17,6 +17,10 @@ struct State {
     /// Writes that still succeed; all do if there is no number.
     writes_left: Option<u64>,
     reads_fail: bool,
+    /// Syncs that still succeed; all do if there is no number.
+    syncs_left: Option<u64>,
+    /// What was said to be fatal.
+    fatal: Vec<String>,
     /// Batches wait while it is shut.
     shut: bool,
     waiting: bool,
@@ -29,6 +33,15 @@ impl Faults {
 
     pub(super) fn fail_reads(&self) {
         self.shared.0.lock().reads_fail = true;
+    }
+
+    pub(super) fn allow_syncs(&self, syncs: Option<u64>) {
+        self.shared.0.lock().syncs_left = syncs;
+    }
+
+    /// What was said to be fatal so far, each of which ends a process.
+    pub(super) fn fatal(&self) -> Vec<String> {
+        self.shared.0.lock().fatal.clone()
     }
 
     pub(super) fn shut(&self) {
@@ -69,6 +82,18 @@ impl Faults {
         }
     }
 
+    fn sync(&self) -> Result<(), BackendError> {
+        self.write()?;
+        match &mut self.shared.0.lock().syncs_left {
+            None => Ok(()),
+            Some(0) => Err(failed()),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+
     fn read(&self) -> Result<(), BackendError> {
         if self.shared.0.lock().reads_fail {
             return Err(failed());
@@ -99,7 +124,11 @@ impl FaultyMemory {
     }
 
     pub(super) fn open(&self) -> Store {
-        self.open_with(StoreOptions::default())
+        let faults = self.faults.clone();
+        self.open_with(StoreOptions {
+            on_fatal: Arc::new(move |why| faults.shared.0.lock().fatal.push(why.to_owned())),
+            ..StoreOptions::default()
+        })
     }
 
     pub(super) fn open_with(&self, options: StoreOptions) -> Store {
@@ -140,7 +169,7 @@ impl Backend for Faulty {
     }
 
     fn sync(&self) -> Result<(), BackendError> {
-        self.faults.write()?;
+        self.faults.sync()?;
         self.memory.sync()
     }
 
