@@ -48,12 +48,17 @@ impl Checkpoint {
     }
 
     /// One that was just taken. Its membership is the replica's unless that is newer than the
-    /// checkpoint, for which the one before is still right.
+    /// checkpoint, for which the one before is still right. One that an installed snapshot
+    /// overtook while it was taken changes nothing: what consensus believes never goes back.
     pub(crate) fn taken(&self, at: LogPosition, membership: StoredMembership) {
         let mut named = self.0.lock();
-        named.at = Some(types::to_log_id(at));
+        let log_id = Some(types::to_log_id(at));
+        if named.at > log_id {
+            return;
+        }
+        named.at = log_id;
         named.sure = Some(at);
-        if membership.log_id() <= &named.at {
+        if membership.log_id() <= &named.at && membership.log_id() >= named.membership.log_id() {
             named.membership = membership;
         }
     }
@@ -219,5 +224,31 @@ impl RaftSnapshotBuilder<Types> for Builder {
             meta: self.0.meta(),
             snapshot: SnapshotData::Lazy,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_never_named_backwards() {
+        let at = |index| LogPosition { term: 2, index };
+        let set_at = |index| {
+            let membership = openraft::Membership::default();
+            StoredMembership::new(Some(types::to_log_id(at(index))), membership)
+        };
+        let checkpoint = Checkpoint::found(Some(at(5)), set_at(1));
+        assert_eq!(checkpoint.sure(), None);
+        checkpoint.taken(at(5), set_at(2));
+        assert_eq!(checkpoint.sure(), Some(at(5)));
+        checkpoint.taken(at(30), set_at(20));
+        checkpoint.taken(at(10), set_at(3));
+        checkpoint.taken(at(30), set_at(3));
+        checkpoint.taken(at(40), set_at(41));
+        let meta = checkpoint.meta();
+        assert_eq!(checkpoint.sure(), Some(at(40)));
+        assert_eq!(meta.last_log_id, Some(types::to_log_id(at(40))));
+        assert_eq!(meta.last_membership, set_at(20));
     }
 }
