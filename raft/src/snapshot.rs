@@ -179,6 +179,9 @@ pub(crate) async fn send(
     let group = replica.group().0;
     let mut client = dial(node, &target.address).await?;
     let opened = open(node, replica, log).await?;
+    if opened.position.term > vote.leader_id.term {
+        return Err("the ledger is of a later term than the leader who would send it".to_owned());
+    }
     tracing::info!(
         group,
         peer = target.node,
@@ -247,6 +250,15 @@ pub(crate) async fn receive(
         return Ok(ours);
     }
     let meta = read_meta(&header)?;
+    // Consensus takes a leader's snapshot to be of its own term or an earlier one.
+    if meta
+        .last_log_id
+        .is_some_and(|at| types::to_position(&at).term > vote.leader_id.term)
+    {
+        return Err(Status::invalid_argument(
+            "the snapshot is of a later term than the leader who sends it",
+        ));
+    }
     let written = write(&group.replica, parts).await?;
     let snapshot = Snapshot {
         meta,
