@@ -43,7 +43,7 @@ enum Command {
     Api(serve::ApiArgs),
     /// Make a cluster out of running nodes. Again is harmless.
     Init(init::Args),
-    /// Make a development authority and the certificates of a cluster.
+    /// Make a development authority, the certificates of a cluster and its operators' token.
     Certs(certs::Args),
     /// Onboard partners and make their API keys.
     Partner(partner::Args),

@@ -173,6 +173,10 @@ impl Frontend {
                     "it is not known whether it was done; see `florin partner list` before trying again",
                 );
             }
+            if !begun {
+                let patience = PATIENCE.as_secs();
+                eprintln!("florin: no certain answer yet; trying again for up to {patience} s");
+            }
             begun = true;
             tokio::time::sleep(PAUSE).await;
         }
@@ -201,5 +205,74 @@ fn text(value: &Value, field: &str) -> String {
         Value::String(text) => text.clone(),
         Value::Null => "-".into(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddr;
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::TcpListener;
+
+    /// Reads one request whole; its idempotency key.
+    async fn request(stream: &mut BufReader<tokio::net::TcpStream>) -> String {
+        let (mut key, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            match line.trim_end().split_once(": ") {
+                Some(("idempotency-key", value)) => key = value.to_owned(),
+                Some(("content-length", value)) => length = value.parse().unwrap(),
+                _ if line.trim_end().is_empty() => break,
+                _ => {}
+            }
+        }
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        key
+    }
+
+    /// A frontend that gives these answers, one connection each; the keys that it was sent.
+    async fn frontend(
+        answers: &'static [&'static str],
+    ) -> (SocketAddr, tokio::task::JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = async move {
+            let mut keys = Vec::new();
+            for answer in answers {
+                let mut stream = BufReader::new(listener.accept().await.unwrap().0);
+                keys.push(request(&mut stream).await);
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                stream.shutdown().await.unwrap();
+            }
+            keys
+        };
+        (address, tokio::spawn(serve))
+    }
+
+    #[tokio::test]
+    async fn an_unknown_outcome_is_asked_for_by_the_same_key() {
+        let (address, served) = frontend(&[
+            "HTTP/1.1 503 \r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
+            "HTTP/1.1 504 \r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}",
+            "",
+            "HTTP/1.1 200 \r\nconnection: close\r\ncontent-length: 14\r\n\r\n{\"id\":\"ptn_1\"}",
+        ])
+        .await;
+        let dir = tempfile::tempdir().unwrap();
+        let token_file = dir.path().join("token");
+        std::fs::write(&token_file, "secret\n").unwrap();
+        let frontend = Frontend {
+            admin_url: format!("http://{address}"),
+            ca: dir.path().join("none"),
+            token_file,
+        };
+        let body = json!({"name": "A"});
+        let made = frontend.create("/admin/v1/partners", &body).await.unwrap();
+        assert_eq!(made["id"], "ptn_1");
+        let keys = served.await.unwrap();
+        assert!(keys[0].starts_with("florin-") && keys[0].len() == 39);
+        assert!(keys.iter().all(|key| *key == keys[0]), "{keys:?}");
     }
 }
