@@ -101,7 +101,10 @@ impl GroupLog {
     /// Drops the entries after `last_kept` (all of them for `None`), in the same queue: it is on
     /// the disk before any later append.
     pub fn truncate_after(&self, last_kept: Option<u64>) {
-        let mut memory = self.group.memory.lock();
+        self.truncate(&mut self.group.memory.lock(), last_kept);
+    }
+
+    fn truncate(&self, memory: &mut Memory, last_kept: Option<u64>) {
         let kept = match last_kept {
             Some(kept) if memory.last.is_none_or(|last| kept >= last.index) => return,
             Some(kept) => memory.slots.position(kept).or(memory.purged),
@@ -118,7 +121,9 @@ impl GroupLog {
         let _rejected = self.push(What::Truncate(self.group.id, kept), None);
     }
 
-    /// Drops the entries up to and with `upto`, which may lie beyond the last one.
+    /// Drops the entries up to and with `upto`, which may lie beyond the last one. What is purged
+    /// is committed: if the entry there is of another term, it and all that follow it never will
+    /// be, and they go as well.
     pub fn purge(&self, upto: LogPosition) {
         let mut memory = self.group.memory.lock();
         if memory.removed
@@ -127,6 +132,10 @@ impl GroupLog {
                 .is_some_and(|purged| purged.index >= upto.index)
         {
             return;
+        }
+        let held = memory.slots.position(upto.index);
+        if held.is_some_and(|held| held != upto) {
+            self.truncate(&mut memory, upto.index.checked_sub(1));
         }
         memory.purged = Some(upto);
         memory.last = memory
@@ -168,6 +177,11 @@ impl GroupLog {
             bytes += place.body_len as usize;
             next = position.index + 1;
         }
+    }
+
+    /// The position of the entry `index`; `None` if it is purged or was never here.
+    pub fn position(&self, index: u64) -> Option<LogPosition> {
+        self.group.memory.lock().slots.position(index)
     }
 
     /// Vote, purged and last position, as of the calls so far (not all of it durable yet).

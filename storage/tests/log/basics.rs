@@ -123,6 +123,31 @@ fn a_purge_beyond_the_end_leaves_the_place_after_it() {
 }
 
 #[test]
+fn a_purge_that_contradicts_the_log_drops_its_tail() {
+    let disk = SimDisk::new();
+    let (log, _) = open(&disk);
+    let group = log.create_group(G1).unwrap();
+    append(&group, (0..20).map(|i| entry(3, i, b"old")).collect());
+    log.step();
+    group.purge(at(4, 10));
+    assert_eq!((indexes(&group), group.durable()), (vec![], Some(10)));
+    assert_eq!(group.state().last, Some(at(4, 10)));
+    append(&group, vec![entry(4, 11, b"new")]);
+    log.step();
+    group.purge(at(4, 11));
+    append(&group, vec![entry(4, 12, b"kept"), entry(4, 13, b"kept")]);
+    group.purge(at(4, 12));
+    assert_eq!(indexes(&group), [13]);
+    log.close();
+    let (log, _) = open(&disk);
+    let group = log.group(G1).unwrap();
+    assert_eq!(entries(&group), [(4, 13, b"kept".to_vec())]);
+    assert_eq!(group.state().purged, Some(at(4, 12)));
+    assert_eq!(group.position(13), Some(at(4, 13)));
+    assert_eq!(group.position(12), None);
+}
+
+#[test]
 fn waiting_for_an_index() {
     let (log, _) = open(&SimDisk::new());
     let group = log.create_group(G1).unwrap();
