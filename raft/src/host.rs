@@ -10,8 +10,8 @@ use crate::spread;
 use crate::transport::Service;
 use crate::types::Peer;
 use florin_ledger::id::{GroupId, NodeId};
-use florin_storage::log::{GroupLog, Log};
-use florin_storage::replica::Store;
+use florin_storage::log::{DiskFull, GroupLog, Log};
+use florin_storage::replica::{Replica, Store};
 use openraft::errors::{InitializeError, RaftError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -40,6 +40,23 @@ pub enum StartError {
         /// Why.
         message: String,
     },
+    /// The log cannot hold the largest entry.
+    #[error(
+        "the log's segments are too small: an entry may have {needed} bytes, and the log takes {most}"
+    )]
+    SegmentTooSmall {
+        /// Bytes of the largest entry.
+        needed: usize,
+        /// Bytes that the log takes.
+        most: usize,
+    },
+    /// The log knows nothing of a ledger that the store holds: to go on would forget votes.
+    #[error(
+        "the store holds the ledger of group {}, but the log knows nothing of it: the log's folder is lost or not \
+         mounted. If it cannot be brought back, set the data folder aside and bring the node back with `florin replace`",
+        .0.0
+    )]
+    LogLost(GroupId),
     /// A group's consensus did not start.
     #[error("group {} did not start: {message}", .group.0)]
     Group {
@@ -59,6 +76,9 @@ pub enum CreateGroupError {
     /// The members name this node under another incarnation.
     #[error("the members name this node under another incarnation")]
     OtherIncarnation,
+    /// The log has no room for another group.
+    #[error(transparent)]
+    DiskFull(#[from] DiskFull),
     /// The group's log could not be created.
     #[error("the group's log could not be created: {0}")]
     Log(String),
@@ -88,7 +108,8 @@ pub struct FormerSelf {
 /// The gRPC service that peers talk to; the node mounts it on a server that [`tuned_server`] made.
 pub type Transport = crate::transport::proto::peers_server::PeersServer<crate::transport::Service>;
 
-/// A server whose flow-control windows let a frame pass without waiting for the peer.
+/// A server whose flow-control windows let a frame pass without waiting for the peer, and that
+/// notices when a peer is gone: nothing it asked for is held for it any longer.
 ///
 /// Whoever hands accepted connections to it must have set `TCP_NODELAY` on them: without it,
 /// each answer waits for the peer's delayed acknowledgement, some 40 ms.
@@ -97,11 +118,14 @@ pub fn tuned_server() -> tonic::transport::Server {
         .initial_stream_window_size(Some(limits::WINDOW_BYTES))
         .initial_connection_window_size(Some(limits::WINDOW_BYTES * 2))
         .tcp_nodelay(true)
+        .http2_keepalive_interval(Some(limits::KEEP_ALIVE))
+        .http2_keepalive_timeout(Some(limits::KEEP_ALIVE_ANSWER))
 }
 
 impl Host {
     /// Opens every group that the log names. A group whose ledger must be fetched from a peer
-    /// first appears when that is done.
+    /// first appears when that is done. One that does not start is told by [`Host::ended`] and
+    /// leaves the others alone, unless it was all there is.
     pub async fn start(options: HostOptions, log: Log, store: Store) -> Result<Host, StartError> {
         let node = Node::new(options, log, store);
         for fault in node.log.faulty() {
@@ -111,16 +135,26 @@ impl Host {
                 "the group's log is damaged: this node takes no part in the group until it is repaired from its peers"
             );
         }
-        for group in node.log.groups() {
-            let Some(log) = node.log.group(group) else {
-                continue;
-            };
-            let opened = Opened::open(&node, log)?;
-            if opened.lacks_state() {
-                tokio::spawn(refill_and_start(Arc::clone(&node), opened));
-            } else {
-                node.add_group(opened.start(&node).await?);
+        check_log(&node)?;
+        let mut failed = Vec::new();
+        let mut alive = false;
+        for log in node
+            .log
+            .groups()
+            .into_iter()
+            .filter_map(|it| node.log.group(it))
+        {
+            let group = log.id();
+            match start_group(&node, log).await {
+                Ok(()) => alive = true,
+                Err(error) => failed.push((group, error)),
             }
+        }
+        for (group, error) in failed {
+            if !alive {
+                return Err(error);
+            }
+            node.report_ended(group, error.to_string());
         }
         node.tend_links();
         tokio::spawn(persister::run(Arc::clone(&node)));
@@ -164,7 +198,7 @@ impl Host {
         let replicated = match self.node.group(group) {
             Some(replicated) => replicated,
             None => {
-                let opened = Opened::open(&self.node, self.group_log(group)?)?;
+                let opened = Opened::open(&self.node, self.group_log(group).await?)?;
                 if opened.lacks_state() {
                     return Err(CreateGroupError::Log(
                         "its ledger is being fetched from a peer".to_owned(),
@@ -183,14 +217,27 @@ impl Host {
         Ok(Group::new(Arc::clone(&self.node), replicated))
     }
 
-    fn group_log(&self, group: GroupId) -> Result<GroupLog, CreateGroupError> {
+    async fn group_log(&self, group: GroupId) -> Result<GroupLog, CreateGroupError> {
         if let Some(log) = self.node.log.group(group) {
             return Ok(log);
         }
-        self.node
-            .log
-            .create_group(group)
-            .map_err(|error| CreateGroupError::Log(error.to_string()))
+        self.node.log.writable()?;
+        let node = Arc::clone(&self.node);
+        // It waits for the disk.
+        let created = tokio::task::spawn_blocking(move || {
+            if node.store.groups().contains(&group) {
+                let left = Replica::open(&node.store, group);
+                let left = left.map_err(|error| CreateGroupError::Log(error.to_string()))?;
+                if !left.is_empty() {
+                    return Err(StartError::LogLost(group).into());
+                }
+            }
+            let created = node.log.create_group(group);
+            created.map_err(|error| CreateGroupError::Log(error.to_string()))
+        });
+        created
+            .await
+            .map_err(|error| CreateGroupError::Log(error.to_string()))?
     }
 
     /// This node's replica of a group.
@@ -216,6 +263,12 @@ impl Host {
             .iter()
             .map(|fault| fault.group)
             .collect()
+    }
+
+    /// The groups that do not run here although they should, and why: they did not start, or
+    /// their consensus ended.
+    pub fn ended(&self) -> BTreeMap<GroupId, String> {
+        self.node.ended()
     }
 
     /// Which nodes should lead a group, most preferred first. A leader that is not the first of
@@ -274,7 +327,33 @@ impl Host {
     }
 }
 
+/// Whether the log can hold what may come, and knows everything that the store does.
+fn check_log(node: &Node) -> Result<(), StartError> {
+    let (needed, most) = (limits::ENTRY_BYTES, node.log.entry_bytes_max());
+    if most < needed {
+        return Err(StartError::SegmentTooSmall { needed, most });
+    }
+    let mut known = node.log.groups();
+    known.extend(node.log.faulty().iter().map(|fault| fault.group));
+    let mut held = node.store.groups().into_iter();
+    match held.find(|group| !known.contains(group)) {
+        Some(group) => Err(StartError::LogLost(group)),
+        None => Ok(()),
+    }
+}
+
+async fn start_group(node: &Arc<Node>, log: GroupLog) -> Result<(), StartError> {
+    let opened = Opened::open(node, log)?;
+    if opened.lacks_state() {
+        tokio::spawn(refill_and_start(Arc::clone(node), opened));
+    } else {
+        node.add_group(opened.start(node).await?);
+    }
+    Ok(())
+}
+
 async fn refill_and_start(node: Arc<Node>, opened: Opened) {
+    let group = opened.store().group();
     let started = match opened.refill(&node).await {
         Ok(()) => opened.start(&node).await,
         Err(error) => Err(error),
@@ -284,7 +363,8 @@ async fn refill_and_start(node: Arc<Node>, opened: Opened) {
             node.add_group(group);
             node.tend_links();
         }
-        Err(error) => tracing::error!(%error, "a group did not start"),
+        Err(_) if node.is_stopping() => (),
+        Err(error) => node.report_ended(group, error.to_string()),
     }
 }
 

@@ -9,6 +9,8 @@ pub const BATCH_COMMANDS: usize = 256;
 pub const BATCH_BYTES: usize = 64 << 10;
 /// Bytes of one encoded command: 8,190 transfers with references and metadata fit.
 pub const COMMAND_BYTES: usize = 2 << 20;
+/// Bytes of the largest log entry: a batch of one such command, and what frames it.
+pub const ENTRY_BYTES: usize = COMMAND_BYTES + 64;
 /// Batches of one group that are proposed and not answered: a round trip of 64 ms at one a
 /// millisecond.
 pub const BATCHES_UNDER_WAY: usize = 64;
@@ -52,6 +54,8 @@ pub const RECONNECT: (Duration, Duration) =
     (Duration::from_millis(20), Duration::from_millis(1_000));
 /// How often a connection is probed, and how long the probe may take.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How long a peer that opened a connection may leave a probe unanswered.
+pub const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(20);
 /// How long a connection attempt may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 

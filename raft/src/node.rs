@@ -25,6 +25,7 @@ pub(crate) struct Node {
     links: Mutex<BTreeMap<Target, Arc<Link>>>,
     preferences: Mutex<BTreeMap<GroupId, Vec<NodeId>>>,
     former_self: watch::Sender<Option<FormerSelf>>,
+    ended: Mutex<BTreeMap<GroupId, String>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -40,6 +41,7 @@ impl Node {
             links: Mutex::default(),
             preferences: Mutex::default(),
             former_self: watch::Sender::new(None),
+            ended: Mutex::default(),
             stopping: watch::Sender::new(false),
         })
     }
@@ -148,6 +150,17 @@ impl Node {
 
     pub(crate) fn former_self(&self) -> watch::Receiver<Option<FormerSelf>> {
         self.former_self.subscribe()
+    }
+
+    /// Notes that a group does not run here although it should, for people and for readiness.
+    pub(crate) fn report_ended(&self, group: GroupId, why: String) {
+        tracing::error!(group = group.0, why, "the group does not run on this node");
+        self.ended.lock().insert(group, why);
+    }
+
+    /// The groups that do not run here although they should, and why.
+    pub(crate) fn ended(&self) -> BTreeMap<GroupId, String> {
+        self.ended.lock().clone()
     }
 
     pub(crate) fn stop(&self) {

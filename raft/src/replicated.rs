@@ -98,7 +98,7 @@ impl Opened {
                             index = position.index,
                             "fetched the ledger"
                         );
-                        self.log_follows(position);
+                        self.log.purge(position);
                         return Ok(());
                     }
                     Err(why) => {
@@ -116,21 +116,24 @@ impl Opened {
     }
 
     /// What the ledger holds is committed; entries of the log that contradict it never will be.
-    fn log_follows(&self, position: florin_storage::LogPosition) {
-        let held = self
-            .log
-            .read(position.index..position.index.saturating_add(1), usize::MAX);
-        let agrees =
-            held.is_ok_and(|held| held.first().is_some_and(|entry| entry.position == position));
-        let last = self.log.state().last;
-        if !agrees && last.is_some_and(|last| last.index >= position.index) {
-            self.log.truncate_after(position.index.checked_sub(1));
+    /// They are left when a crash comes between the installing of a snapshot and the purge that
+    /// follows it, and consensus would not start with them.
+    fn log_follows(&self) {
+        let Some(applied) = self.replica.applied() else {
+            return;
+        };
+        let held = self.log.position(applied.index);
+        let next = self.log.position(applied.index.saturating_add(1));
+        if held.is_some_and(|held| held != applied) {
+            self.log.purge(applied);
+        } else if next.is_some_and(|next| next.term < applied.term) {
+            self.log.truncate_after(Some(applied.index));
         }
-        self.log.purge(position);
     }
 
     /// Takes part.
     pub(crate) async fn start(self, node: &Arc<Node>) -> Result<Arc<Replicated>, StartError> {
+        self.log_follows();
         let Opened {
             replica,
             log,
@@ -150,8 +153,9 @@ impl Opened {
         let proposer = Proposer::new();
         let (leader, leader_watch) = watch::channel(None);
         tokio::spawn(follow_leader(
+            Arc::clone(node),
+            id,
             raft.clone(),
-            node.options.node.0,
             Arc::clone(&proposer),
             leader,
         ));
@@ -202,13 +206,15 @@ fn config(node: &Node) -> Result<Config, StartError> {
         .map_err(|error| StartError::Timing(error.to_string()))
 }
 
-/// Tells the proposer and everybody who watches who leads.
+/// Tells the proposer and everybody who watches who leads, and the node if consensus ends.
 async fn follow_leader(
+    node: Arc<Node>,
+    group: GroupId,
     raft: Raft<Types, Machine>,
-    me: u64,
     proposer: Arc<Proposer>,
     leader: watch::Sender<Option<NodeId>>,
 ) {
+    let me = node.options.node.0;
     let mut metrics = raft.server_metrics();
     loop {
         let (state, current) = {
@@ -225,9 +231,15 @@ async fn follow_leader(
         let known = current.filter(|id| *id != me || leads).map(NodeId);
         leader.send_if_modified(|old| std::mem::replace(old, known) != known);
         if state == ServerState::Shutdown || metrics.changed().await.is_err() {
-            proposer.set_leading(Leading::Stopped);
-            return;
+            break;
         }
+    }
+    proposer.set_leading(Leading::Stopped);
+    leader.send_if_modified(|old| old.take().is_some());
+    if !node.is_stopping() {
+        let ended = raft.metrics().borrow_watched().running_state.clone();
+        let why = ended.err().map(|why| why.to_string());
+        node.report_ended(group, why.unwrap_or_else(|| "its task ended".to_owned()));
     }
 }
 

@@ -1,6 +1,7 @@
 //! A node whose disk fills up, on a simulated one.
 
 use crate::support::{GROUP, account, block, deadline, eventually, partner};
+use bytes::Bytes;
 use florin_ledger::id::NodeId;
 use florin_raft::{Consistency, Host, HostOptions, ProposeError};
 use florin_storage::disk::sim::SimDisk;
@@ -8,7 +9,7 @@ use florin_storage::log::{Log, LogOptions};
 use florin_storage::replica::Store;
 use std::sync::Arc;
 
-const SEGMENT: u64 = 64 << 10;
+const SEGMENT: u64 = 8 << 20;
 
 #[test]
 fn a_full_disk_refuses_writes_and_recovers() {
@@ -31,10 +32,10 @@ fn a_full_disk_refuses_writes_and_recovers() {
     let propose = |number| block(group.propose(partner(number), account(number), deadline()));
     eventually("a leader", || propose(1).ok());
 
-    let mut number = 1;
+    // No ledger understands it, but it takes room in the log all the same.
+    let filler = Bytes::from(vec![0xff; 1 << 20]);
     let refusal = eventually("a refusal", || {
-        number += 1;
-        propose(number).err()
+        block(group.propose(partner(2), filler.clone(), deadline())).err()
     });
     assert_eq!(refusal, ProposeError::DiskFull);
     assert!(propose(1).is_err(), "a retry needs room as well");
@@ -42,6 +43,6 @@ fn a_full_disk_refuses_writes_and_recovers() {
     assert!(read.is_ok(), "reads go on: {read:?}");
 
     disk.set_capacity(None);
-    eventually("room again", || propose(number).ok());
+    eventually("room again", || propose(2).ok());
     assert!(propose(1).unwrap().decision.replayed);
 }

@@ -3,4 +3,5 @@
 mod disk;
 mod failures;
 mod life;
+mod starts;
 mod support;

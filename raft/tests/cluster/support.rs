@@ -140,6 +140,18 @@ impl Node {
             .block_on(async move { host.create_group(group, members, initialize).await.unwrap() })
     }
 
+    /// What is on its disk, while it does not live.
+    pub(crate) fn open(&self) -> (Log, Store) {
+        assert!(self.life.is_none());
+        open(self.dir.path())
+    }
+
+    /// The log is gone from its disk; the ledgers are not.
+    pub(crate) fn lose_log(&mut self) {
+        assert!(self.life.is_none());
+        std::fs::remove_dir_all(self.dir.path().join("log")).unwrap();
+    }
+
     /// The ledgers are gone from its disk; the log is not.
     pub(crate) fn lose_store(&mut self) {
         assert!(self.life.is_none());

@@ -113,7 +113,7 @@ impl Drop for Node {
 
 async fn serve(options: HostOptions, disk: Arc<dyn Disk>, door: TcpListener) {
     let log_options = LogOptions {
-        segment_bytes: 1 << 20,
+        segment_bytes: 8 << 20,
         min_free_bytes: 0,
         cache_bytes: 1 << 20,
         on_fatal: Arc::new(|why| panic!("{why}")),

@@ -176,6 +176,11 @@ impl Log {
         self.inner.shared.segments.writable()
     }
 
+    /// Bytes of the largest entry that is taken.
+    pub fn entry_bytes_max(&self) -> usize {
+        self.inner.shared.entry_bytes_max()
+    }
+
     /// What the log takes on the disk, and which group keeps it from shrinking.
     pub fn usage(&self) -> LogUsage {
         self.inner.shared.segments.usage()
