@@ -1,5 +1,6 @@
 //! What all groups of this node share.
 
+use crate::clocks::Clocks;
 use crate::host::FormerSelf;
 use crate::options::HostOptions;
 use crate::replicated::Replicated;
@@ -20,6 +21,7 @@ pub(crate) struct Node {
     pub(crate) log: Arc<Log>,
     pub(crate) store: Store,
     pub(crate) snapshot_rate: Rate,
+    pub(crate) clocks: Arc<Clocks>,
     started: Instant,
     groups: RwLock<BTreeMap<GroupId, Arc<Replicated>>>,
     links: Mutex<BTreeMap<Target, Arc<Link>>>,
@@ -33,6 +35,7 @@ impl Node {
     pub(crate) fn new(options: HostOptions, log: Log, store: Store) -> Arc<Node> {
         Arc::new(Node {
             snapshot_rate: Rate::new(options.snapshot_bytes_per_second),
+            clocks: Arc::new(Clocks::new(options.node, Arc::clone(&options.clock))),
             options,
             log: Arc::new(log),
             store,

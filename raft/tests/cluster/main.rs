@@ -1,5 +1,6 @@
 //! Groups over several nodes in this process: real streams, real logs, real ledgers.
 
+mod clocks;
 mod disk;
 mod failures;
 mod life;
