@@ -181,6 +181,9 @@ fn admin_options(host: &Host, metrics: PrometheusHandle) -> AdminOptions {
 }
 
 fn ready(host: &Host) -> Result<(), String> {
+    if let Some((group, why)) = host.ended().first_key_value() {
+        return Err(format!("group {} does not run here: {why}", group.0));
+    }
     let groups = host.groups();
     if groups.is_empty() {
         return Err("no group yet: `florin init` makes running nodes a cluster".into());

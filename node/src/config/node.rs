@@ -42,7 +42,7 @@ pub struct NodeConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StorageConfig {
-    /// Size of a log file, preallocated.
+    /// Size of a log file, preallocated: from 8 to 1024.
     pub segment_mib: u64,
     /// Memory for log entries that followers may ask for again.
     pub log_cache_mib: u64,
@@ -95,8 +95,9 @@ impl Checked for NodeConfig {
         check_address("advertise", &self.advertise)?;
         check_distinct("admin_listen", self.admin_listen, self.listen)?;
         self.timing.check()?;
-        if !(1..=1024).contains(&self.storage.segment_mib) {
-            return Err(("storage.segment_mib", "must be from 1 to 1024".into()));
+        // The largest entry must fit into half of a segment.
+        if !(8..=1024).contains(&self.storage.segment_mib) {
+            return Err(("storage.segment_mib", "must be from 8 to 1024".into()));
         }
         if self.snapshots.mib_per_second == 0 {
             return Err(("snapshots.mib_per_second", "must be at least 1".into()));

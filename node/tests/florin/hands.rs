@@ -53,7 +53,7 @@ impl Machine {
              listen = \"{0}\"\nadvertise = \"{0}\"\nadmin_listen = \"{1}\"\n\
              [tls]\nca = \"certs/ca.pem\"\ncert = \"certs/node-1.pem\"\nkey = \"certs/node-1.key\"\n\
              [timing]\nheartbeat_ms = 50\nelection_ms = [150, 300]\n\
-             [storage]\nsegment_mib = 1\nmin_free_mib = {min_free_mib}\n",
+             [storage]\nsegment_mib = 8\nmin_free_mib = {min_free_mib}\n",
             self.address(0),
             self.address(1),
         );

@@ -34,7 +34,7 @@ impl Bench {
              listen = \"127.0.0.1:0\"\nadvertise = \"127.0.0.1:7100\"\nadmin_listen = \"127.0.0.1:0\"\n\
              [tls]\nca = \"certs/ca.pem\"\ncert = \"certs/node-1.pem\"\nkey = \"certs/node-1.key\"\n\
              [timing]\nheartbeat_ms = 100\nelection_ms = [300, 600]\n\
-             [storage]\nsegment_mib = 1\nmin_free_mib = 1\n",
+             [storage]\nsegment_mib = 8\nmin_free_mib = 1\n",
         );
         for (line, instead) in changes {
             assert!(text.contains(line), "{line}");
