@@ -1,0 +1,15 @@
+//! Judges what a Florin cluster did while it was broken on purpose.
+//!
+//! Read in this order: [`history`] is what clients saw and what the books said in the end;
+//! [`check`] has one file for each thing that must hold, all of them pure functions of a history;
+//! [`verdict`] is what they answer. [`load`] makes a history with a running cluster, and [`cli`] is
+//! the command line.
+//!
+//! Nothing here trusts the cluster: only clients' clocks and clients' answers are evidence.
+
+pub mod check;
+pub mod cli;
+pub mod history;
+pub mod limits;
+pub mod load;
+pub mod verdict;

@@ -1,0 +1,90 @@
+//! Real processes: a leader is killed under load, and checkers judge what clients saw.
+
+use florin_chaos::check;
+use florin_chaos::history::Fault;
+use florin_chaos::load::Load;
+use florin_chaos::verdict::exit_code;
+use florin_node::cluster::process::{Restart, State};
+use florin_node::cluster::{Cluster, ClusterOptions, Topology};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Payments before, during and after the fault.
+const SOME: u64 = 60;
+
+/// The binary beside this test, built if it is missing.
+fn florin() -> PathBuf {
+    let running = std::env::current_exe().expect("this program");
+    let profile = running.ancestors().nth(2).expect("the build's folder");
+    let found = profile.join("florin");
+    if !found.is_file() {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "-p", "florin-node", "--bin", "florin"]);
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        build.env("CARGO_TARGET_DIR", profile.parent().expect("a folder"));
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        assert!(build.status().expect("cargo runs").success());
+    }
+    found
+}
+
+/// Clusters of tests start one after the other, those of other packages as well.
+fn turn() -> File {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster.turn");
+    let mut open = File::options();
+    let file = open.create(true).truncate(false).write(true).open(path);
+    let file = file.expect("the build's folder can be written");
+    file.lock().expect("a file can be locked");
+    file
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_is_killed_and_every_checker_holds() {
+    let _turn = tokio::task::spawn_blocking(turn).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = florin();
+    let options = ClusterOptions {
+        program,
+        restart: Restart::Never,
+        ..ClusterOptions::new(folder.path()).unwrap()
+    };
+    let config =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../cluster-configs/three-regions.toml");
+    let topology = Topology::load(&config).unwrap();
+    let by = Instant::now() + PATIENCE;
+    let cluster = Cluster::start(topology, options).await.unwrap();
+    let partner = cluster.onboard("Chaos", None, by).await.unwrap();
+    let clients = cluster.clients(&partner.secret_key).unwrap();
+    // The last wallet runs dry, so that refusals are judged as well.
+    let load = Load::start(&clients, &[1_000_000, 1_000_000, 100], 2)
+        .await
+        .unwrap();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "before");
+    let group = cluster.group_of(&partner, by).await.unwrap();
+    let leader = cluster.leader_of(group, by).await.unwrap().0;
+    cluster.kill(leader, true).await.unwrap();
+    let began = load.now();
+    let state = *cluster.watch(leader).unwrap().borrow();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "during");
+    let ended = Some(load.now());
+    cluster.start_node(leader).await.unwrap();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "after");
+    let fault = Fault {
+        what: format!("SIGKILL of {}", cluster.name_of(leader)),
+        began,
+        ended,
+        evidence: matches!(state, State::Ended { .. }).then(|| format!("{state:?}")),
+    };
+    let history = load.finish("leader killed", vec![fault]).await.unwrap();
+    let verdicts = check::all(&history);
+    let table: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
+    println!("{}", table.join("\n"));
+    assert_eq!(exit_code(&verdicts), 0, "{}", table.join("\n"));
+    cluster.stop().await;
+}
