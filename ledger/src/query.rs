@@ -3,7 +3,7 @@
 mod answer;
 mod pages;
 
-pub use answer::answer;
+pub use answer::{Reading, answer};
 
 use crate::amount::Currency;
 use crate::command::Text;
@@ -66,6 +66,20 @@ pub enum Query {
         /// Which part of the list.
         page: Page,
     },
+}
+
+impl Query {
+    /// Whether an answer takes a few reads at most, rather than a walk along a list.
+    pub fn is_brief(&self) -> bool {
+        matches!(
+            self,
+            Query::Account(_)
+                | Query::Balance { .. }
+                | Query::Transfer(_)
+                | Query::Payment(_)
+                | Query::Refund(_)
+        )
+    }
 }
 
 /// A past moment of an account.

@@ -1,81 +1,147 @@
 //! Answers questions from the state and the records.
 
-use super::pages::{entry_page, filtered, fit, listed};
-use super::{Answer, At, Query};
+use super::pages::{Walk, entry_page, fit};
+use super::{Answer, At, List, Page, Query};
+use crate::command::Text;
 use crate::id::{Id, LedgerId};
-use crate::limits;
-use crate::object::{Account, Kind, Refund, Totals, Transfer};
+use crate::object::{Account, Kind, Payment, Refund, Totals, Transfer};
 use crate::state::State;
 use crate::store::Records;
 
 /// Answers a question about a ledger. A payment's or refund's own transfer is found by its
 /// number, but only transfers that were made as such are listed.
 pub fn answer(state: &State, records: &impl Records, ledger: LedgerId, query: &Query) -> Answer {
-    let asked = Asked {
-        state,
-        records,
-        ledger,
-    };
-    let found = match query {
-        Query::Account(id) => asked.account(*id).cloned().map(Answer::Account),
-        Query::Accounts {
-            reference,
-            currency,
-            page,
-        } => {
-            let read = |id| asked.account(id).cloned();
-            let wanted = |account: &Account| currency.is_none_or(|only| account.currency == only);
-            Some(Answer::Accounts(match reference {
-                Some(reference) => asked.only(Kind::Account, reference, page, read, wanted),
-                None => filtered(records, ledger, Kind::Account, page, read, wanted),
-            }))
+    let mut reading = Reading::new(ledger, query);
+    loop {
+        if let Some(answer) = reading.piece(state, records) {
+            return answer;
         }
-        Query::Balance { account, at } => asked.balance(*account, *at),
-        Query::Entries { account, page } => asked.account(*account).map(|account| {
-            Answer::Entries(account.clone(), entry_page(records, ledger, account, page))
-        }),
-        Query::Transfer(id) => asked.transfer(*id).map(Answer::Transfer),
-        Query::Transfers { reference, page } => {
-            let read = |id| asked.mine(id).and_then(|id| records.transfer(ledger, id));
-            Some(Answer::Transfers(match reference {
-                Some(reference) => asked.only(Kind::Transfer, reference, page, read, |_| true),
-                None => filtered(records, ledger, Kind::Transfer, page, read, |_| true),
-            }))
+    }
+}
+
+/// A question that is being answered in pieces, each of which reads a bounded number of objects:
+/// whoever holds the books still for a piece can let go of them before the next. Lists only grow
+/// at their new end, so what was read stays right meanwhile.
+pub struct Reading<'a> {
+    ledger: LedgerId,
+    query: &'a Query,
+    walk: Option<Walk>,
+    accounts: Vec<Account>,
+    transfers: Vec<Transfer>,
+    payments: Vec<Payment>,
+    refunds: Vec<Refund>,
+    /// What refunds of the payment that is asked for are still to be found, in minor units.
+    unfound: i128,
+}
+
+impl<'a> Reading<'a> {
+    /// Nothing is read yet.
+    pub fn new(ledger: LedgerId, query: &'a Query) -> Reading<'a> {
+        Reading {
+            ledger,
+            query,
+            walk: None,
+            accounts: Vec::new(),
+            transfers: Vec::new(),
+            payments: Vec::new(),
+            refunds: Vec::new(),
+            unfound: 0,
         }
-        Query::Payment(id) => {
-            let id = asked.mine(*id);
-            id.and_then(|id| records.payment(ledger, id))
-                .map(Answer::Payment)
+    }
+
+    /// Reads on, for at most [`crate::limits::LIST_PIECE`] objects of a list; the answer once
+    /// there is no need for more.
+    pub fn piece(&mut self, state: &State, records: &impl Records) -> Option<Answer> {
+        let ledger = self.ledger;
+        let asked = Asked {
+            state,
+            records,
+            ledger,
+        };
+        match self.query {
+            Query::Accounts {
+                reference: None,
+                currency,
+                page,
+            } => {
+                let walk = self.walk.get_or_insert_with(|| Walk::of(page));
+                let read = |id| {
+                    let account = asked.account(id)?;
+                    let wanted = currency.is_none_or(|only| account.currency == only);
+                    wanted.then(|| account.clone())
+                };
+                let ended = walk.piece(records, ledger, Kind::Account, &mut self.accounts, read);
+                ended.then(|| Answer::Accounts(walk.list(std::mem::take(&mut self.accounts))))
+            }
+            Query::Transfers {
+                reference: None,
+                page,
+            } => {
+                let walk = self.walk.get_or_insert_with(|| Walk::of(page));
+                let read = |id| records.transfer(ledger, asked.mine(id)?);
+                let ended = walk.piece(records, ledger, Kind::Transfer, &mut self.transfers, read);
+                ended.then(|| Answer::Transfers(walk.list(std::mem::take(&mut self.transfers))))
+            }
+            Query::Payments {
+                reference: None,
+                page,
+            } => {
+                let walk = self.walk.get_or_insert_with(|| Walk::of(page));
+                let read = |id| records.payment(ledger, id);
+                let ended = walk.piece(records, ledger, Kind::Payment, &mut self.payments, read);
+                ended.then(|| Answer::Payments(walk.list(std::mem::take(&mut self.payments))))
+            }
+            Query::Refunds {
+                payment: None,
+                page,
+            } => {
+                let walk = self.walk.get_or_insert_with(|| Walk::of(page));
+                let read = |id| records.refund(ledger, id);
+                let ended = walk.piece(records, ledger, Kind::Refund, &mut self.refunds, read);
+                ended.then(|| Answer::Refunds(walk.list(std::mem::take(&mut self.refunds))))
+            }
+            Query::Refunds {
+                payment: Some(payment),
+                page,
+            } => self.refunds_of(&asked, *payment, page),
+            single => Some(asked.at_once(single).unwrap_or(Answer::NotFound)),
         }
-        Query::Payments { reference, page } => {
-            let read = |id| records.payment(ledger, id);
-            Some(Answer::Payments(match reference {
-                Some(reference) => asked.only(Kind::Payment, reference, page, read, |_| true),
-                None => filtered(records, ledger, Kind::Payment, page, read, |_| true),
-            }))
-        }
-        Query::Refund(id) => {
-            let id = asked.mine(*id);
-            id.and_then(|id| records.refund(ledger, id))
-                .map(Answer::Refund)
-        }
-        Query::Refunds {
-            payment: None,
-            page,
-        } => {
-            let read = |id| records.refund(ledger, id);
-            let refunds = filtered(records, ledger, Kind::Refund, page, read, |_| true);
-            Some(Answer::Refunds(refunds))
-        }
-        Query::Refunds {
-            payment: Some(payment),
-            page,
-        } => {
-            let refunds = asked.refunds_of(*payment);
-            Some(Answer::Refunds(fit(refunds, |refund| refund.id, page)))
-        }
-    };
-    found.unwrap_or(Answer::NotFound)
+    }
+
+    /// The refunds of a payment. They are newer than it, and when their amounts reach what was
+    /// refunded there are no more.
+    fn refunds_of(
+        &mut self,
+        asked: &Asked<'_, impl Records>,
+        payment: Id,
+        page: &Page,
+    ) -> Option<Answer> {
+        let ledger = asked.ledger;
+        let walk = self.walk.get_or_insert_with(|| {
+            let found = asked.mine(payment);
+            let found = found.and_then(|id| asked.records.payment(ledger, id));
+            self.unfound = found.map_or(0, |payment| payment.amount_refunded);
+            Walk::since(payment)
+        });
+        let unfound = &mut self.unfound;
+        let read = |id| {
+            if *unfound == 0 {
+                return None;
+            }
+            let refund = asked.records.refund(ledger, id)?;
+            if refund.payment != payment {
+                return None;
+            }
+            *unfound -= refund.amount.get();
+            Some(refund)
+        };
+        let ended = walk.piece(asked.records, ledger, Kind::Refund, &mut self.refunds, read);
+        (ended || self.unfound == 0).then(|| {
+            self.refunds.reverse();
+            let refunds = std::mem::take(&mut self.refunds);
+            Answer::Refunds(fit(refunds, |refund| refund.id, page))
+        })
+    }
 }
 
 /// One ledger, being asked.
@@ -86,6 +152,41 @@ struct Asked<'a, R> {
 }
 
 impl<R: Records> Asked<'_, R> {
+    /// Answers what takes a few reads at most. Lists without a reference are not among it.
+    fn at_once(&self, query: &Query) -> Option<Answer> {
+        let (records, ledger) = (self.records, self.ledger);
+        Some(match query {
+            Query::Account(id) => Answer::Account(self.account(*id)?.clone()),
+            Query::Accounts {
+                reference,
+                currency,
+                page,
+            } => {
+                let read = |id| self.account(id).cloned();
+                let wanted =
+                    |account: &Account| currency.is_none_or(|only| account.currency == only);
+                Answer::Accounts(self.only(Kind::Account, reference, page, read, wanted))
+            }
+            Query::Balance { account, at } => self.balance(*account, *at)?,
+            Query::Entries { account, page } => {
+                let account = self.account(*account)?;
+                Answer::Entries(account.clone(), entry_page(records, ledger, account, page))
+            }
+            Query::Transfer(id) => Answer::Transfer(self.transfer(*id)?),
+            Query::Transfers { reference, page } => {
+                let read = |id| records.transfer(ledger, self.mine(id)?);
+                Answer::Transfers(self.only(Kind::Transfer, reference, page, read, |_| true))
+            }
+            Query::Payment(id) => Answer::Payment(records.payment(ledger, self.mine(*id)?)?),
+            Query::Payments { reference, page } => {
+                let read = |id| records.payment(ledger, id);
+                Answer::Payments(self.only(Kind::Payment, reference, page, read, |_| true))
+            }
+            Query::Refund(id) => Answer::Refund(records.refund(ledger, self.mine(*id)?)?),
+            Query::Refunds { .. } => return None,
+        })
+    }
+
     fn account(&self, id: Id) -> Option<&Account> {
         self.state.account(self.ledger, id)
     }
@@ -113,16 +214,17 @@ impl<R: Records> Asked<'_, R> {
     fn only<T>(
         &self,
         kind: Kind,
-        reference: &str,
-        page: &super::Page,
+        reference: &Option<Text>,
+        page: &Page,
         read: impl Fn(Id) -> Option<T>,
         wanted: impl Fn(&T) -> bool,
-    ) -> super::List<T> {
-        let id = self.records.reference(self.ledger, kind, reference);
+    ) -> List<T> {
+        let id = reference.as_deref();
+        let id = id.and_then(|text| self.records.reference(self.ledger, kind, text));
         let object = id.and_then(|id| Some((id, read(id)?)));
         let object = object.filter(|(_, object)| wanted(object));
         let list = fit(object.into_iter().collect(), |(id, _)| *id, page);
-        super::List {
+        List {
             items: list.items.into_iter().map(|(_, object)| object).collect(),
             has_more: list.has_more,
         }
@@ -185,34 +287,5 @@ impl<R: Records> Asked<'_, R> {
             }
         }
         Some(before)
-    }
-
-    /// All refunds of a payment, newest first. They are newer than it, and when their amounts
-    /// reach what was refunded there are no more.
-    fn refunds_of(&self, payment: Id) -> Vec<Refund> {
-        let found = self.mine(payment);
-        let found = found.and_then(|id| self.records.payment(self.ledger, id));
-        let mut left = found.map_or(0, |payment| payment.amount_refunded);
-        let mut refunds = Vec::new();
-        let ids = listed(
-            self.records,
-            self.ledger,
-            Kind::Refund,
-            payment..=Id(u128::MAX),
-            false,
-            limits::LIST_CHUNK,
-        );
-        for id in ids {
-            if left == 0 {
-                break;
-            }
-            let refund = self.records.refund(self.ledger, id);
-            if let Some(refund) = refund.filter(|refund| refund.payment == payment) {
-                left -= refund.amount.get();
-                refunds.push(refund);
-            }
-        }
-        refunds.reverse();
-        refunds
     }
 }

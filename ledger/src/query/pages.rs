@@ -61,22 +61,71 @@ fn nothing<T>() -> List<T> {
     }
 }
 
-/// A page of a ledger's objects of a kind that are wanted.
-pub(super) fn filtered<T>(
-    records: &impl Records,
-    ledger: LedgerId,
-    kind: Kind,
-    page: &Page,
-    read: impl Fn(Id) -> Option<T>,
-    wanted: impl Fn(&T) -> bool,
-) -> List<T> {
-    let Some(part) = Part::of(page) else {
-        return nothing();
-    };
-    let (range, newest_first) = (part.range.clone(), part.newest_first);
-    let ids = listed(records, ledger, kind, range, newest_first, part.limit + 1);
-    let items = ids.filter_map(read).filter(wanted);
-    part.list(items.take(part.limit + 1).collect())
+/// How far the reading of a list has come.
+pub(super) struct Walk {
+    part: Option<Part>,
+    rest: Option<RangeInclusive<Id>>,
+}
+
+impl Walk {
+    /// Of a page.
+    pub(super) fn of(page: &Page) -> Walk {
+        let part = Part::of(page);
+        let range = part.as_ref().map(|part| part.range.clone());
+        Walk {
+            part,
+            rest: range.filter(|range| !range.is_empty()),
+        }
+    }
+
+    /// Of everything from an identifier on, oldest first.
+    pub(super) fn since(first: Id) -> Walk {
+        let range = first..=Id(u128::MAX);
+        let part = Part {
+            range: range.clone(),
+            newest_first: false,
+            limit: usize::MAX - 1,
+        };
+        Walk {
+            part: Some(part),
+            rest: Some(range),
+        }
+    }
+
+    /// Reads a few more objects, and keeps those that `read` finds wanted. True once there are
+    /// all, or one more than the page has.
+    pub(super) fn piece<T>(
+        &mut self,
+        records: &impl Records,
+        ledger: LedgerId,
+        kind: Kind,
+        items: &mut Vec<T>,
+        mut read: impl FnMut(Id) -> Option<T>,
+    ) -> bool {
+        let (Some(part), Some(range)) = (&self.part, self.rest.take()) else {
+            return true;
+        };
+        let newest_first = part.newest_first;
+        let size = limits::LIST_PIECE;
+        let ids = records.list(ledger, kind, range.clone(), newest_first, size);
+        if let (Some(last), true) = (ids.last(), ids.len() == size) {
+            self.rest = beyond(&range, *last, newest_first);
+        }
+        for id in ids {
+            items.extend(read(id));
+            if items.len() > part.limit {
+                return true;
+            }
+        }
+        self.rest.is_none()
+    }
+
+    /// What was found, as the page has it.
+    pub(super) fn list<T>(&self, items: Vec<T>) -> List<T> {
+        self.part
+            .as_ref()
+            .map_or_else(nothing, |part| part.list(items))
+    }
 }
 
 /// A page of objects that are all there, newest first.
@@ -93,33 +142,6 @@ pub(super) fn fit<T>(items: Vec<T>, id: impl Fn(&T) -> Id, page: &Page) -> List<
     }
     inside.truncate(part.limit + 1);
     part.list(inside)
-}
-
-/// Identifiers in a range, read some at a time: at first as many as a page needs if all are wanted.
-pub(super) fn listed(
-    records: &impl Records,
-    ledger: LedgerId,
-    kind: Kind,
-    range: RangeInclusive<Id>,
-    newest_first: bool,
-    first: usize,
-) -> impl Iterator<Item = Id> {
-    let mut size = first;
-    let mut rest = (!range.is_empty()).then_some(range);
-    let mut chunk = Vec::new().into_iter();
-    std::iter::from_fn(move || {
-        if let Some(id) = chunk.next() {
-            return Some(id);
-        }
-        let range = rest.take()?;
-        let ids = records.list(ledger, kind, range.clone(), newest_first, size);
-        if let (Some(last), true) = (ids.last(), ids.len() == size) {
-            rest = beyond(&range, *last, newest_first);
-            size = limits::LIST_CHUNK;
-        }
-        chunk = ids.into_iter();
-        chunk.next()
-    })
 }
 
 /// What is left of a range after an identifier.

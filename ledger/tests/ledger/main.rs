@@ -10,6 +10,7 @@ mod directory;
 mod keys;
 mod model;
 mod payments;
+mod pieces;
 mod queries;
 mod restarts;
 mod transfers;
