@@ -48,7 +48,7 @@ pub struct Recovery {
     /// that anything in it was durable.
     pub torn: Option<TornTail>,
     /// Groups whose log is damaged. They are not handed out; their node takes no part in them
-    /// until they are removed and repaired from the peers.
+    /// until it comes back as another incarnation.
     pub faulty: Vec<GroupFault>,
     /// Sentences for people: what was found and harmed nothing.
     pub notes: Vec<String>,

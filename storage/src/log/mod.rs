@@ -15,7 +15,7 @@
 //! needs an entry in them. It is filled with zeros before its first use, and no byte of it is
 //! written twice: a tear shows as zeros, and stale bytes do not exist. What recovery makes of
 //! bytes that are not whole is told in `walk`: the last, unfinished round is cut off; anything
-//! else is damage, and a damaged group is not handed out but repaired from its peers.
+//! else is damage, and a damaged group is not handed out: its node must come back as another.
 //!
 //! `docs/adr/0001-one-log-per-node.md` says why it is built so.
 

@@ -14,6 +14,7 @@ use super::object::{decode_value, encode};
 use super::snapshot::check_pair;
 use crate::position::LogPosition;
 use bytes::Bytes;
+use florin_ledger::state::State;
 use std::sync::Arc;
 
 /// What an installed snapshot stands for.
@@ -35,6 +36,8 @@ pub struct SnapshotWriter {
     ended: bool,
     waiting: Vec<(Vec<u8>, Vec<u8>)>,
     waiting_bytes: usize,
+    /// The new state, once everything is here and fits together.
+    checked: Option<(State, Header)>,
     done: bool,
 }
 
@@ -56,6 +59,7 @@ impl SnapshotWriter {
             ended: false,
             waiting: Vec::new(),
             waiting_bytes: 0,
+            checked: None,
             done: false,
         })
     }
@@ -81,8 +85,13 @@ impl SnapshotWriter {
         Ok(())
     }
 
-    /// Checks the whole and switches to it, on disk (durably) and in memory.
-    pub fn finish(mut self) -> Result<Installed, InstallError> {
+    /// Checks the whole: that all of it came, is on disk, and that its books hold. Nothing of
+    /// what was here has changed if not; after it, [`SnapshotWriter::finish`] fails only with
+    /// the disk, or if more was applied here by then than the snapshot holds. Blocking.
+    pub fn check(&mut self) -> Result<Installed, InstallError> {
+        if let Some((_, header)) = &self.checked {
+            return Ok(installed(header));
+        }
         let header = match self.header.take() {
             Some(header) if self.ended => header,
             _ => return Err(malformed("it is cut short")),
@@ -90,19 +99,25 @@ impl SnapshotWriter {
         self.write_waiting()?;
         let value = encode(&header)?;
         self.tree.write(vec![(Key::Header.encode(), Some(value))])?;
-        let (state, loaded) = match load(&*self.tree, self.shared.group) {
-            Ok(loaded) => loaded,
+        let state = match load(&*self.tree, self.shared.group) {
+            Ok((state, _)) => state,
             Err(LoadError::Backend(error)) => return Err(error.into()),
             Err(LoadError::Books(violation)) => {
                 return Err(InstallError::Books(violation.to_string()));
             }
         };
         self.shared.store.sync()?;
-        let installed = Installed {
-            position: header.applied,
-            membership: header.membership(),
-        };
-        self.switch(Core::new(state, loaded, self.tree.clone()))?;
+        let installed = installed(&header);
+        self.checked = Some((state, header));
+        Ok(installed)
+    }
+
+    /// Checks the whole, unless that is done, and switches to it, on disk (durably) and in memory.
+    pub fn finish(mut self) -> Result<Installed, InstallError> {
+        let installed = self.check()?;
+        if let Some((state, header)) = self.checked.take() {
+            self.switch(Core::new(state, Some(header), self.tree.clone()))?;
+        }
         Ok(installed)
     }
 
@@ -181,6 +196,13 @@ impl Drop for SnapshotWriter {
         if let Err(error) = shared.store.drop_tree(shared.group, self.generation) {
             tracing::warn!(group = shared.group.0, %error, "a broken snapshot was not dropped");
         }
+    }
+}
+
+fn installed(header: &Header) -> Installed {
+    Installed {
+        position: header.applied,
+        membership: header.membership(),
     }
 }
 

@@ -52,7 +52,7 @@ use florin_ledger::apply::apply_batch;
 use florin_ledger::directory::Item;
 use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, LedgerId, Timestamp};
-use florin_ledger::query::{Answer, Query, answer};
+use florin_ledger::query::{Answer, Query, Reading};
 use std::sync::Arc;
 
 /// The ledger of one group. Clones share it.
@@ -136,10 +136,39 @@ impl Replica {
         });
     }
 
-    /// Answers a question from what is applied here.
+    /// Answers a question from what is applied here. Blocking, if lists or old objects are asked
+    /// for. Payments wait for one piece of the reading at most, never for all of it; what is
+    /// applied between two pieces may be in the answer.
     pub fn query(&self, ledger: LedgerId, query: &Query) -> Answer {
+        let mut reading = Reading::new(ledger, query);
+        loop {
+            if let Some(answer) = self.read_on(&mut reading) {
+                return answer;
+            }
+        }
+    }
+
+    /// As [`Replica::query`], and asks before each further piece whether to go on.
+    pub fn query_while(
+        &self,
+        ledger: LedgerId,
+        query: &Query,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Option<Answer> {
+        let mut reading = Reading::new(ledger, query);
+        loop {
+            if let Some(answer) = self.read_on(&mut reading) {
+                return Some(answer);
+            }
+            if !go_on() {
+                return None;
+            }
+        }
+    }
+
+    fn read_on(&self, reading: &mut Reading<'_>) -> Option<Answer> {
         let core = self.shared.core.read();
-        answer(&core.state, &core.view(&self.shared), ledger, query)
+        reading.piece(&core.state, &core.view(&self.shared))
     }
 
     /// The directory's version, and the items that changed after `version`.
@@ -200,8 +229,18 @@ impl Replica {
     }
 
     /// Reads everything that is persisted again and checks it: the journal's hashes and chain,
-    /// each account against its newest entry. Payments go on meanwhile.
+    /// each account against its newest entry. Blocking; payments go on meanwhile.
     pub fn scrub(&self) -> ScrubReport {
-        scrub::scrub(&self.shared)
+        loop {
+            if let Some(report) = self.scrub_while(|_| true) {
+                return report;
+            }
+        }
+    }
+
+    /// As [`Replica::scrub`], and tells all along how many bytes were read since it last told:
+    /// `go_on` may take its time. Nothing if it says no, or if a snapshot was installed meanwhile.
+    pub fn scrub_while(&self, mut go_on: impl FnMut(u64) -> bool) -> Option<ScrubReport> {
+        scrub::scrub(&self.shared, &mut go_on)
     }
 }

@@ -14,6 +14,7 @@ use florin_ledger::id::Timestamp;
 use florin_ledger::journal::Record;
 use florin_ledger::object::Account;
 use florin_ledger::state::{Expiry, LedgerMeta};
+use std::sync::Arc;
 
 /// What a scrub read and found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,52 +34,79 @@ pub struct ScrubReport {
 /// After so many problems a scrub counts no more of them.
 const PROBLEMS: usize = 100;
 
-/// Scrubs the persisted part while it may be written.
-pub(super) fn scrub(shared: &Shared) -> ScrubReport {
+/// Told how many bytes were read since it was last asked: it may take its time, and says whether
+/// to go on.
+pub(super) type Pace<'a> = dyn FnMut(u64) -> bool + 'a;
+
+/// Scrubs the persisted part while it may be written. Nothing if it was given up, or if a snapshot
+/// took the tree's place meanwhile. Only a moment of the core's lock is taken.
+pub(super) fn scrub(shared: &Shared, pace: &mut Pace<'_>) -> Option<ScrubReport> {
     let tree = shared.core.read().tree.clone();
-    scrub_tree(&*tree)
+    let report = scrub_tree(&*tree, pace)?;
+    Arc::ptr_eq(&tree, &shared.core.read().tree).then_some(report)
 }
 
 /// Scrubs a tree.
-pub(super) fn scrub_tree(tree: &dyn Tree) -> ScrubReport {
-    let mut report = ScrubReport::default();
+pub(super) fn scrub_tree(tree: &dyn Tree, pace: &mut Pace<'_>) -> Option<ScrubReport> {
+    let mut scrub = Scrub {
+        report: ScrubReport::default(),
+        pace,
+        given_up: false,
+    };
     match read_header(tree) {
         Ok(Some(header)) => {
-            scrub_journal(tree, &header, &mut report);
-            scrub_accounts(tree, &mut report);
-            scrub_rest(tree, &mut report);
+            scrub_journal(tree, &header, &mut scrub);
+            scrub_accounts(tree, &mut scrub);
+            scrub_rest(tree, &mut scrub);
         }
         Ok(None) => {}
-        Err(error) => report.problem(error),
+        Err(error) => scrub.problem(error),
     }
-    report
+    (!scrub.given_up).then_some(scrub.report)
 }
 
-impl ScrubReport {
+/// A scrub under way.
+struct Scrub<'a> {
+    report: ScrubReport,
+    pace: &'a mut Pace<'a>,
+    given_up: bool,
+}
+
+impl Scrub<'_> {
     fn problem(&mut self, problem: impl ToString) {
-        if self.problems.len() < PROBLEMS {
-            self.problems.push(problem.to_string());
+        if self.report.problems.len() < PROBLEMS {
+            self.report.problems.push(problem.to_string());
         }
     }
+
+    /// Counts what was read. An error ends the walk that it is read in.
+    fn read(&mut self, bytes: &[u8]) -> Result<(), BackendError> {
+        self.report.bytes += bytes.len() as u64;
+        if self.given_up || !(self.pace)(bytes.len() as u64) {
+            self.given_up = true;
+            return Err(BackendError::Damaged("not read: given up".to_owned()));
+        }
+        Ok(())
+    }
 }
 
-fn scrub_journal(tree: &dyn Tree, header: &Header, report: &mut ScrubReport) {
+fn scrub_journal(tree: &dyn Tree, header: &Header, scrub: &mut Scrub<'_>) {
     let mut chain = [0; 32];
     let walked = journal::visit(tree, Timestamp(0), header.meta.time, |time, bytes| {
-        report.records += 1;
-        report.bytes += bytes.len() as u64;
+        scrub.read(bytes)?;
+        scrub.report.records += 1;
         match Record::decode(bytes) {
             Ok(record) => {
                 if record.previous() != chain {
-                    report.problem(format!("chain: broken at the record of {}", time.rfc3339()));
+                    scrub.problem(format!("chain: broken at the record of {}", time.rfc3339()));
                 }
                 if record.time() != time {
-                    report.problem(format!("journal: another record at {}", time.rfc3339()));
+                    scrub.problem(format!("journal: another record at {}", time.rfc3339()));
                 }
                 chain = record.hash();
             }
             Err(error) => {
-                report.problem(format!(
+                scrub.problem(format!(
                     "journal: the record of {}: {error}",
                     time.rfc3339()
                 ));
@@ -87,9 +115,9 @@ fn scrub_journal(tree: &dyn Tree, header: &Header, report: &mut ScrubReport) {
         Ok::<(), BackendError>(())
     });
     match walked {
-        Err(error) => report.problem(error),
+        Err(error) => scrub.problem(error),
         Ok(()) if chain != header.meta.chain => {
-            report.problem("chain: the journal does not end where the header says");
+            scrub.problem("chain: the journal does not end where the header says");
         }
         Ok(()) => {}
     }
@@ -97,10 +125,10 @@ fn scrub_journal(tree: &dyn Tree, header: &Header, report: &mut ScrubReport) {
 
 /// An account and its newest entry are written in one batch, so they agree whenever they are read,
 /// as long as the entry looked for is the account's own newest.
-fn scrub_accounts(tree: &dyn Tree, report: &mut ScrubReport) {
+fn scrub_accounts(tree: &dyn Tree, scrub: &mut Scrub<'_>) {
     let walked = visit_sort(tree, tag::ACCOUNT, |key, value| {
-        report.accounts += 1;
-        report.bytes += value.len() as u64;
+        scrub.read(value)?;
+        scrub.report.accounts += 1;
         let Key::Account(ledger, id) = key else {
             return Ok(());
         };
@@ -111,7 +139,7 @@ fn scrub_accounts(tree: &dyn Tree, report: &mut ScrubReport) {
             None => account.sequence == 0,
         };
         if !agrees {
-            report.problem(format!(
+            scrub.problem(format!(
                 "account {} does not agree with its newest entry",
                 id.display(florin_ledger::id::prefix::ACCOUNT)
             ));
@@ -119,11 +147,11 @@ fn scrub_accounts(tree: &dyn Tree, report: &mut ScrubReport) {
         Ok::<(), BackendError>(())
     });
     if let Err(error) = walked {
-        report.problem(error);
+        scrub.problem(error);
     }
 }
 
-fn scrub_rest(tree: &dyn Tree, report: &mut ScrubReport) {
+fn scrub_rest(tree: &dyn Tree, scrub: &mut Scrub<'_>) {
     let sorts = [
         tag::LEDGER,
         tag::OBJECT,
@@ -135,14 +163,14 @@ fn scrub_rest(tree: &dyn Tree, report: &mut ScrubReport) {
     ];
     for sort in sorts {
         let walked = visit_sort(tree, sort, |key, value| {
-            report.bytes += value.len() as u64;
-            if let Err(error) = decodes(&key, value, &mut report.entries) {
-                report.problem(format!("{key:?}: {error}"));
+            scrub.read(value)?;
+            if let Err(error) = decodes(&key, value, &mut scrub.report.entries) {
+                scrub.problem(format!("{key:?}: {error}"));
             }
             Ok::<(), BackendError>(())
         });
         if let Err(error) = walked {
-            report.problem(error);
+            scrub.problem(error);
         }
     }
 }

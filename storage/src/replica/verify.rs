@@ -153,7 +153,7 @@ pub(super) fn verify_group(
     };
     report.persisted = Some(header.applied);
     report.time = header.meta.time;
-    let scrubbed = scrub_tree(&*tree);
+    let scrubbed = scrub_tree(&*tree, &mut |_| true).unwrap_or_default();
     report.entries = scrubbed.entries;
     report.accounts = scrubbed.accounts;
     for problem in scrubbed.problems {

@@ -115,6 +115,16 @@ fn part<'a, T, N: Ord>(
     items.get(from..to).unwrap_or_default()
 }
 
+/// No more of sorted items than are asked for: what is unwritten may be long.
+fn end<T>(items: &[T], newest_first: bool, limit: usize) -> &[T] {
+    let (from, to) = if newest_first {
+        (items.len().saturating_sub(limit), items.len())
+    } else {
+        (0, limit.min(items.len()))
+    };
+    items.get(from..to).unwrap_or_default()
+}
+
 /// Puts parts, oldest first, into one answer; the oldest part is read only if it is needed.
 fn join<T: Copy>(
     unwritten: [&[T]; 2],
@@ -197,7 +207,8 @@ impl Records for View<'_> {
     ) -> Vec<Entry> {
         let unwritten = |overlay: Option<&Overlay>| -> Vec<Entry> {
             let all = overlay.and_then(|it| it.entries.get(&(ledger, account)));
-            part(all.map_or(&[], Vec::as_slice), &range, |it| it.sequence).to_vec()
+            let inside = part(all.map_or(&[], Vec::as_slice), &range, |it| it.sequence);
+            end(inside, newest_first, limit).to_vec()
         };
         let first = self
             .overlays()
@@ -232,7 +243,8 @@ impl Records for View<'_> {
     ) -> Vec<Id> {
         let unwritten = |overlay: Option<&Overlay>| -> Vec<Id> {
             let all = overlay.and_then(|it| it.lists.get(&(ledger, kind)));
-            part(all.map_or(&[], Vec::as_slice), &range, |id| *id).to_vec()
+            let inside = part(all.map_or(&[], Vec::as_slice), &range, |id| *id);
+            end(inside, newest_first, limit).to_vec()
         };
         let first = self
             .overlays()

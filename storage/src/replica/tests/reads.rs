@@ -1,8 +1,13 @@
 //! Reads and applies go on while a persist is under way, and across its edges.
 
 use super::faulty::FaultyMemory;
-use super::support::{GROUP, World};
-use crate::replica::{PersistError, Replica, StoreOptions};
+use super::support::{GROUP, World, usd};
+use crate::replica::{PersistError, Replica, Store, StoreOptions};
+use florin_ledger::amount::Currency;
+use florin_ledger::command::*;
+use florin_ledger::id::{Id, LedgerId, Mode};
+use florin_ledger::limits::LIST_PIECE;
+use florin_ledger::query::{Answer, Page, Query};
 use std::sync::Arc;
 
 #[test]
@@ -60,6 +65,72 @@ fn a_persist_that_failed_is_tried_again_and_nothing_is_lost_meanwhile() {
         world.check_reads(&replica);
     }
     assert_eq!(replica.scrub().problems, Vec::<String>::new());
+}
+
+#[test]
+fn payments_are_applied_while_a_long_list_is_read() {
+    let mut world = World::new(9);
+    let replica = world.open(&Store::in_memory());
+    let ledger = LedgerId {
+        partner: Id(100),
+        mode: Mode::Live,
+    };
+    let open = Envelope {
+        ledger,
+        once: None,
+        command: Command::CreateAccount(NewAccount {
+            currency: usd(),
+            kind: AccountKind::Liability,
+            constraint: Constraint::None,
+            overdraft_limit: 0,
+            reference: None,
+            metadata: Vec::new(),
+        }),
+    };
+    world.batch(&vec![open; 5 * LIST_PIECE + 1]);
+    world.feed(&replica);
+    replica.persist(u64::MAX).unwrap();
+    let query = Query::Accounts {
+        reference: None,
+        currency: Currency::parse("JPY").ok(),
+        page: Page::default(),
+    };
+    let mut pieces = 0;
+    // Applying takes the lock that reading shares: here, in the midst of the reading, it is free.
+    let answer = replica.query_while(ledger, &query, || {
+        pieces += 1;
+        assert!(replica.shared.core.try_write().is_some());
+        world.random_batch();
+        world.feed(&replica);
+        true
+    });
+    assert!(matches!(answer, Some(Answer::Accounts(list)) if list.items.is_empty()));
+    assert!(pieces >= 5, "{pieces}");
+    assert_eq!(replica.query_while(ledger, &query, || false), None);
+    world.check_hash(&replica);
+}
+
+#[test]
+fn a_scrub_gives_up_when_told_and_leaves_the_lock_alone() {
+    let mut world = World::new(10);
+    for _ in 0..20 {
+        world.random_batch();
+    }
+    let replica = world.open(&Store::in_memory());
+    replica.persist(u64::MAX).unwrap();
+    let mut bytes = 0;
+    let report = replica.scrub_while(|more| {
+        bytes += more;
+        replica.shared.core.try_write().is_some()
+    });
+    let report = report.unwrap();
+    assert_eq!((report.bytes, report.problems), (bytes, Vec::new()));
+    let mut turns = 3;
+    let given_up = replica.scrub_while(|_| {
+        turns -= 1;
+        turns > 0
+    });
+    assert_eq!((given_up, turns), (None, 0));
 }
 
 #[test]

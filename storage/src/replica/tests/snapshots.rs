@@ -177,3 +177,28 @@ fn a_snapshot_goes_into_its_own_group_only_and_never_back() {
     drop(one);
     assert!(ahead.install().is_ok());
 }
+
+#[test]
+fn a_snapshot_is_checked_whole_before_anything_is_switched() {
+    let mut world = World::new(38);
+    let source = fed(&mut world, &Store::in_memory(), 20);
+    source.persist(u64::MAX).unwrap();
+    let chunks: Vec<Bytes> = source.snapshot().unwrap().map(Result::unwrap).collect();
+    let target = fed(&mut World::new(39), &Store::in_memory(), 5);
+    let before = target.state_hash();
+    let mut short = target.install().unwrap();
+    for chunk in chunks.iter().take(chunks.len() - 1) {
+        short.chunk(chunk.clone()).unwrap();
+    }
+    assert!(matches!(short.check(), Err(InstallError::Malformed(_))));
+    drop(short);
+    let mut whole = target.install().unwrap();
+    for chunk in &chunks {
+        whole.chunk(chunk.clone()).unwrap();
+    }
+    let checked = whole.check().unwrap();
+    assert_eq!(Some(checked.position), source.applied());
+    assert_eq!(target.state_hash(), before);
+    assert_eq!(whole.finish().unwrap(), checked);
+    assert_eq!(target.state_hash(), source.state_hash());
+}
