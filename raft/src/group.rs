@@ -172,7 +172,37 @@ impl Group {
         deadline: Instant,
     ) -> Result<(Answer, Option<LogPosition>), ReadError> {
         let position = self.fresh(consistency, deadline).await?;
-        Ok((self.inner.replica.query(ledger, query), position))
+        let replica = &self.inner.replica;
+        let answer = if query.is_brief() {
+            replica.query(ledger, query)
+        } else {
+            self.walk(ledger, query.clone(), deadline).await?
+        };
+        Ok((answer, position))
+    }
+
+    /// A walk along a list may take long and read the disk: elsewhere than where payments are
+    /// served, by a few at a time, and no longer than somebody waits for it.
+    async fn walk(
+        &self,
+        ledger: LedgerId,
+        query: Query,
+        deadline: Instant,
+    ) -> Result<Answer, ReadError> {
+        let turn = Arc::clone(&self.node.walks).acquire_owned();
+        let turn = tokio::time::timeout_at(deadline.into(), turn).await;
+        let turn = turn
+            .map_err(|_| ReadError::TimedOut)?
+            .map_err(|_| ReadError::Stopped)?;
+        let replica = self.inner.replica.clone();
+        let node = Arc::clone(&self.node);
+        let walked = tokio::task::spawn_blocking(move || {
+            let _until_done = turn;
+            let go_on = || Instant::now() < deadline && !node.is_stopping();
+            replica.query_while(ledger, &query, go_on)
+        });
+        let answer = walked.await.map_err(|_| ReadError::Stopped)?;
+        answer.ok_or(ReadError::TimedOut)
     }
 
     /// Waits until this replica is as fresh as asked for; what is read from [`Group::replica`]

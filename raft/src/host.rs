@@ -6,6 +6,7 @@ use crate::node::Node;
 use crate::options::{HostOptions, Member};
 use crate::persister;
 use crate::replicated::{Opened, Replicated};
+use crate::scrubber;
 use crate::spread;
 use crate::transport::Service;
 use crate::types::Peer;
@@ -132,7 +133,8 @@ impl Host {
             tracing::error!(
                 group = fault.group.0,
                 reason = fault.reason,
-                "the group's log is damaged: this node takes no part in the group until it is repaired from its peers"
+                "the group's log is damaged: this node takes no part in the group. Stop the node, set its data \
+                 folder aside, and bring it back with `florin replace`"
             );
         }
         check_log(&node)?;
@@ -158,6 +160,7 @@ impl Host {
         }
         node.tend_links();
         tokio::spawn(persister::run(Arc::clone(&node)));
+        tokio::spawn(scrubber::run(Arc::clone(&node)));
         tokio::spawn(spread::run(Arc::clone(&node)));
         Ok(Host {
             node,

@@ -5,8 +5,7 @@
 //! says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
-//! `persister` writes ledgers behind the log, `spread` moves leaders to where they should be, `clocks` says what
-//! time it is when one clock is wrong.
+//! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to where they should be.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -22,7 +21,6 @@ pub mod options;
 pub mod roles;
 pub mod status;
 
-mod clocks;
 mod log_store;
 mod machine;
 mod network;
@@ -30,6 +28,7 @@ mod node;
 mod persister;
 mod proposer;
 mod replicated;
+mod scrubber;
 mod snapshot;
 mod spread;
 mod transport;
@@ -41,4 +40,4 @@ pub use group::{
 pub use host::{CreateGroupError, FormerSelf, Host, StartError, Transport, tuned_server};
 pub use options::{Connect, HostOptions, Io, Member, SystemClock, TcpConnect};
 pub use roles::PeerRoles;
-pub use status::{GroupStatus, PeerStatus, Role};
+pub use status::{GroupStatus, PeerStatus, Role, Scrubbed};

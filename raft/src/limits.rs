@@ -7,7 +7,8 @@ use std::time::Duration;
 pub const BATCH_COMMANDS: usize = 256;
 /// Bytes in a batch, unless one command alone is larger.
 pub const BATCH_BYTES: usize = 64 << 10;
-/// Bytes of one encoded command: 8,190 transfers with references and metadata fit.
+/// Bytes of one encoded command. Frontends take commands of 1 MiB at most, of which 8,190 plain
+/// transfers are about half; as many with long references or metadata may be more.
 pub const COMMAND_BYTES: usize = 2 << 20;
 /// Bytes of the largest log entry: a batch of one such command, and what frames it.
 pub const ENTRY_BYTES: usize = COMMAND_BYTES + 64;
@@ -75,16 +76,18 @@ pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
 /// The part of a leader's lease under which it answers reads without asking: clocks may run
 /// at different rates.
 pub const LEASE_PART: (u32, u32) = (7, 10);
-/// How long a peer's clock counts after it was last heard.
-pub const CLOCK_FRESH: Duration = Duration::from_secs(30);
-/// How many voters a group usually has at most: room for their clocks.
-pub const VOTERS_USUAL: usize = 5;
 /// How long a preferred leader must have been ready before it is given the lead.
 pub const SPREAD_AFTER: Duration = Duration::from_secs(4);
 /// How many entries it may be behind.
 pub const SPREAD_LAG: u64 = 64;
 /// How long handing leadership over may take.
 pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3);
+/// Walks along lists that read at the same time, over all groups of the node.
+pub const WALKS: usize = 8;
+/// Bytes a second that a scrub reads: a gibibyte in about four minutes.
+pub const SCRUB_BYTES_PER_SECOND: u64 = 4 << 20;
+/// How long after the start the first group is scrubbed, and the pause between two groups.
+pub const SCRUB_AFTER: Duration = Duration::from_secs(300);
 /// Between two attempts to fetch a lost ledger from the peers.
 pub const REFILL_PAUSE: Duration = Duration::from_millis(500);
 /// How often the groups are looked at for something to write.

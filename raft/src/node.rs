@@ -1,7 +1,7 @@
 //! What all groups of this node share.
 
-use crate::clocks::Clocks;
 use crate::host::FormerSelf;
+use crate::limits;
 use crate::options::HostOptions;
 use crate::replicated::Replicated;
 use crate::snapshot::Rate;
@@ -12,7 +12,7 @@ use florin_storage::replica::Store;
 use parking_lot::{Mutex, RwLock};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 /// The node: its log, its store, its groups and its links.
@@ -21,7 +21,8 @@ pub(crate) struct Node {
     pub(crate) log: Arc<Log>,
     pub(crate) store: Store,
     pub(crate) snapshot_rate: Rate,
-    pub(crate) clocks: Arc<Clocks>,
+    /// Walks along lists that may begin now.
+    pub(crate) walks: Arc<Semaphore>,
     started: Instant,
     groups: RwLock<BTreeMap<GroupId, Arc<Replicated>>>,
     links: Mutex<BTreeMap<Target, Arc<Link>>>,
@@ -35,7 +36,7 @@ impl Node {
     pub(crate) fn new(options: HostOptions, log: Log, store: Store) -> Arc<Node> {
         Arc::new(Node {
             snapshot_rate: Rate::new(options.snapshot_bytes_per_second),
-            clocks: Arc::new(Clocks::new(options.node, Arc::clone(&options.clock))),
+            walks: Arc::new(Semaphore::new(limits::WALKS)),
             options,
             log: Arc::new(log),
             store,

@@ -1,5 +1,6 @@
 //! What a node brings to its groups: who it is, how it reaches peers, and its timing.
 
+use crate::limits;
 use florin_ledger::id::{NodeId, Timestamp};
 use std::future::Future;
 use std::io;
@@ -33,11 +34,15 @@ pub struct HostOptions {
     pub checkpoint_log_bytes: u64,
     /// How many checkpoints an entry stays in the log for followers that lag.
     pub keep_checkpoints: usize,
+    /// How often each group's ledger on disk is read again and checked.
+    pub scrub_interval: Duration,
+    /// How long after the start the first group is, and the pause between two groups.
+    pub scrub_pause: Duration,
     /// Refuse peers whose connection carries no [`crate::PeerRoles`]: with TLS, always true.
     pub require_peer_roles: bool,
     /// Opens connections to peers.
     pub connect: Arc<dyn Connect>,
-    /// The wall clock. Batches are stamped with the median of the voters' clocks.
+    /// The wall clock, for batch times.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -63,6 +68,8 @@ impl HostOptions {
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_log_bytes: 256 << 20,
             keep_checkpoints: 4,
+            scrub_interval: Duration::from_secs(24 * 60 * 60),
+            scrub_pause: limits::SCRUB_AFTER,
             require_peer_roles: false,
             connect: Arc::new(TcpConnect),
             clock: Arc::new(SystemClock::now),

@@ -8,6 +8,7 @@ use crate::network::Network;
 use crate::node::Node;
 use crate::proposer::{Leading, Proposer, Tools};
 use crate::snapshot;
+use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
 use florin_ledger::id::{GroupId, NodeId};
@@ -15,6 +16,7 @@ use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{Config, Raft, ServerState, SnapshotPolicy};
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -28,6 +30,7 @@ pub(crate) struct Replicated {
     pub(crate) store: LogStore,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) proposer: Arc<Proposer>,
+    pub(crate) scrubbed: Mutex<Option<Scrubbed>>,
     pub(crate) applied: watch::Receiver<u64>,
     pub(crate) leader: watch::Receiver<Option<NodeId>>,
     /// How old a quorum's acknowledgement may be for a read that asks nobody.
@@ -163,7 +166,7 @@ impl Opened {
             raft: raft.clone(),
             log: Arc::clone(&node.log),
             replica: replica.clone(),
-            clocks: Arc::clone(&node.clocks),
+            clock: Arc::clone(&node.options.clock),
         };
         tokio::spawn(Arc::clone(&proposer).run(tools));
         Ok(Arc::new(Replicated {
@@ -174,6 +177,7 @@ impl Opened {
             store,
             checkpoint,
             proposer,
+            scrubbed: Mutex::default(),
             applied: applied_watch,
             leader: leader_watch,
             lease: node.options.election_timeout.0 * limits::LEASE_PART.0 / limits::LEASE_PART.1,

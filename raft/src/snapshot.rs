@@ -260,6 +260,7 @@ pub(crate) async fn receive(
         ));
     }
     let written = write(&group.replica, parts).await?;
+    let written = check(written, &meta).await?;
     let snapshot = Snapshot {
         meta,
         snapshot: SnapshotData::Received(Box::new(written)),
@@ -267,6 +268,31 @@ pub(crate) async fn receive(
     let response = group.raft.install_full_snapshot(vote, snapshot).await;
     let response = response.map_err(|error| Status::unavailable(error.to_string()))?;
     Ok(response.vote)
+}
+
+/// Checks what was received before consensus hears of it: a snapshot that turned out bad while
+/// it is installed would end the group's replica, and here it is only refused.
+async fn check(
+    mut writer: SnapshotWriter,
+    meta: &openraft::alias::SnapshotMetaOf<types::Types>,
+) -> Result<SnapshotWriter, Status> {
+    let checked = tokio::task::spawn_blocking(move || {
+        let found = writer.check();
+        found.map(|found| (writer, found))
+    });
+    let checked = checked
+        .await
+        .map_err(|error| Status::internal(error.to_string()))?;
+    let (writer, found) = checked.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let membership = types::stored_membership(found.membership);
+    let membership = membership.map_err(|error| Status::invalid_argument(error.to_string()))?;
+    let announced = Some(types::to_log_id(found.position)) == meta.last_log_id
+        && membership == meta.last_membership;
+    if !announced {
+        let why = "the snapshot is not the one that was announced";
+        return Err(Status::invalid_argument(why));
+    }
+    Ok(writer)
 }
 
 fn read_meta(
@@ -361,16 +387,4 @@ pub(crate) async fn fetch(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rate_is_shared() {
-        let rate = Rate::new(1_000);
-        let now = Instant::now() + Duration::from_secs(1);
-        assert_eq!(rate.take(500, now), Duration::ZERO);
-        assert_eq!(rate.take(500, now), Duration::from_millis(500));
-        assert_eq!(rate.take(1, now), Duration::from_secs(1));
-        assert_eq!(rate.take(1, now + Duration::from_secs(5)), Duration::ZERO);
-    }
-}
+mod tests;

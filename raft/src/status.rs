@@ -40,8 +40,19 @@ pub struct GroupStatus {
     pub peers: Vec<PeerStatus>,
     /// Requests that wait to be proposed.
     pub queued: usize,
+    /// What the last reading of its ledger on disk found, if there was one since the start.
+    pub scrubbed: Option<Scrubbed>,
     /// Why it stopped, if it did.
     pub stopped: Option<String>,
+}
+
+/// What a scrub of a ledger on disk found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// Journal records that were read.
+    pub records: u64,
+    /// Things that are wrong; the log names them.
+    pub problems: usize,
 }
 
 /// Another member, as seen by the leader.
@@ -94,6 +105,7 @@ impl GroupStatus {
             quorum_acknowledged: metrics.last_quorum_acked.map(|at| at.elapsed()),
             peers: peers(&metrics),
             queued: group.proposer.queued(),
+            scrubbed: *group.scrubbed.lock(),
             stopped: metrics
                 .running_state
                 .as_ref()

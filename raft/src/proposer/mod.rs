@@ -8,7 +8,6 @@
 mod proposal;
 mod queue;
 
-use crate::clocks::Clocks;
 use crate::group::{Committed, ProposeError};
 use crate::limits;
 use crate::machine::Machine;
@@ -19,7 +18,6 @@ use florin_ledger::id::{Id, LedgerId, Mode, NodeId, Timestamp};
 use florin_storage::log::Log;
 use florin_storage::replica::Replica;
 use openraft::Raft;
-use openraft::async_runtime::watch::WatchReceiver;
 use parking_lot::Mutex;
 use proposal::{Batch, Proposal};
 use queue::FairQueue;
@@ -67,23 +65,7 @@ pub(crate) struct Tools {
     pub(crate) raft: Raft<Types, Machine>,
     pub(crate) log: Arc<Log>,
     pub(crate) replica: Replica,
-    pub(crate) clocks: Arc<Clocks>,
-}
-
-impl Tools {
-    /// The time for a batch. If nobody knows it, zero: the group's own time goes on by a tick.
-    fn time(&self) -> Timestamp {
-        let membership = Arc::clone(
-            &self
-                .raft
-                .server_metrics()
-                .borrow_watched()
-                .membership_config,
-        );
-        self.clocks
-            .stamp(membership.voter_ids())
-            .unwrap_or_default()
-    }
+    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 /// What there is to do now.
@@ -235,7 +217,7 @@ impl Proposer {
             .into_iter()
             .partition(|request| request.deadline <= now);
         answer_all(late, &ProposeError::Busy);
-        let (payload, batch, misfits) = proposal::build(requests, tools.time());
+        let (payload, batch, misfits) = proposal::build(requests, (tools.clock)());
         answer_all(misfits, &ProposeError::TooLarge);
         let Some(payload) = payload else { return };
         metrics::counter!("florin_raft_batches_total").increment(1);
@@ -295,7 +277,7 @@ impl Proposer {
             && tools
                 .replica
                 .next_expiry()
-                .is_some_and(|at| at <= tools.time());
+                .is_some_and(|at| at <= (tools.clock)());
         if due {
             let nobody = LedgerId {
                 partner: Id::default(),

@@ -1,8 +1,9 @@
 //! Groups over several nodes in this process: real streams, real logs, real ledgers.
 
-mod clocks;
+mod bulk;
 mod disk;
 mod failures;
 mod life;
+mod scrubs;
 mod starts;
 mod support;
