@@ -102,3 +102,19 @@ const _: () = assert!(COMMAND_BYTES < QUEUE_BYTES_PER_GROUP);
 const _: () = assert!(APPEND_BYTES + COMMAND_BYTES + FRAME_BYTES + (64 << 10) < MESSAGE_BYTES);
 const _: () = assert!(APPENDS_IN_FLIGHT < INBOX_PER_SESSION);
 const _: () = assert!(LEASE_PART.0 < LEASE_PART.1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Payload;
+    use florin_ledger::command::BatchBuilder;
+    use florin_ledger::id::Timestamp;
+
+    #[test]
+    fn a_batch_of_the_largest_command_is_no_larger_than_an_entry() {
+        let mut builder = BatchBuilder::new();
+        builder.push(&vec![0xff; COMMAND_BYTES]).unwrap();
+        let payload = Payload::new(builder.finish(Timestamp(u64::MAX)));
+        assert!(payload.len() <= ENTRY_BYTES, "{}", payload.len());
+    }
+}

@@ -60,6 +60,8 @@ fn a_wrong_configuration_is_refused_by_file_and_field() {
     );
     let said = bench.complaint(&[("id = 1\n", "")]);
     assert!(said.ends_with("node.toml: missing field `id`"), "{said}");
+    let said = bench.complaint(&[("segment_mib = 8", "segment_mib = 7")]);
+    assert!(said.contains("must be from 8 to 1024"), "{said}");
     assert!(!bench.path("data").exists(), "nothing was touched");
 }
 
