@@ -5,7 +5,8 @@
 //! says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
-//! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to where they should be.
+//! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
+//! where they should be, `clocks` says what time it is when one clock is wrong.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -21,6 +22,7 @@ pub mod options;
 pub mod roles;
 pub mod status;
 
+mod clocks;
 mod log_store;
 mod machine;
 mod network;

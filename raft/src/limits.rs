@@ -76,6 +76,10 @@ pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
 /// The part of a leader's lease under which it answers reads without asking: clocks may run
 /// at different rates.
 pub const LEASE_PART: (u32, u32) = (7, 10);
+/// How long a peer's clock counts after it was last heard.
+pub const CLOCK_FRESH: Duration = Duration::from_secs(30);
+/// How many voters a group usually has at most: room for their clocks.
+pub const VOTERS_USUAL: usize = 5;
 /// How long a preferred leader must have been ready before it is given the lead.
 pub const SPREAD_AFTER: Duration = Duration::from_secs(4);
 /// How many entries it may be behind.

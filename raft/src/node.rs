@@ -1,5 +1,6 @@
 //! What all groups of this node share.
 
+use crate::clocks::Clocks;
 use crate::host::FormerSelf;
 use crate::limits;
 use crate::options::HostOptions;
@@ -21,6 +22,7 @@ pub(crate) struct Node {
     pub(crate) log: Arc<Log>,
     pub(crate) store: Store,
     pub(crate) snapshot_rate: Rate,
+    pub(crate) clocks: Arc<Clocks>,
     /// Walks along lists that may begin now.
     pub(crate) walks: Arc<Semaphore>,
     started: Instant,
@@ -36,6 +38,7 @@ impl Node {
     pub(crate) fn new(options: HostOptions, log: Log, store: Store) -> Arc<Node> {
         Arc::new(Node {
             snapshot_rate: Rate::new(options.snapshot_bytes_per_second),
+            clocks: Arc::new(Clocks::new(options.node, Arc::clone(&options.clock))),
             walks: Arc::new(Semaphore::new(limits::WALKS)),
             options,
             log: Arc::new(log),

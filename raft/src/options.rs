@@ -42,7 +42,7 @@ pub struct HostOptions {
     pub require_peer_roles: bool,
     /// Opens connections to peers.
     pub connect: Arc<dyn Connect>,
-    /// The wall clock, for batch times.
+    /// The wall clock. Batches are stamped with the median of the voters' clocks.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 

@@ -166,7 +166,7 @@ impl Opened {
             raft: raft.clone(),
             log: Arc::clone(&node.log),
             replica: replica.clone(),
-            clock: Arc::clone(&node.options.clock),
+            clocks: Arc::clone(&node.clocks),
         };
         tokio::spawn(Arc::clone(&proposer).run(tools));
         Ok(Arc::new(Replicated {

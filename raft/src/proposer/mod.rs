@@ -8,6 +8,7 @@
 mod proposal;
 mod queue;
 
+use crate::clocks::Clocks;
 use crate::group::{Committed, ProposeError};
 use crate::limits;
 use crate::machine::Machine;
@@ -18,6 +19,7 @@ use florin_ledger::id::{Id, LedgerId, Mode, NodeId, Timestamp};
 use florin_storage::log::Log;
 use florin_storage::replica::Replica;
 use openraft::Raft;
+use openraft::async_runtime::watch::WatchReceiver;
 use parking_lot::Mutex;
 use proposal::{Batch, Proposal};
 use queue::FairQueue;
@@ -65,7 +67,23 @@ pub(crate) struct Tools {
     pub(crate) raft: Raft<Types, Machine>,
     pub(crate) log: Arc<Log>,
     pub(crate) replica: Replica,
-    pub(crate) clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pub(crate) clocks: Arc<Clocks>,
+}
+
+impl Tools {
+    /// The time for a batch. If nobody knows it, zero: the group's own time goes on by a tick.
+    fn time(&self) -> Timestamp {
+        let membership = Arc::clone(
+            &self
+                .raft
+                .server_metrics()
+                .borrow_watched()
+                .membership_config,
+        );
+        self.clocks
+            .stamp(membership.voter_ids())
+            .unwrap_or_default()
+    }
 }
 
 /// What there is to do now.
@@ -217,7 +235,7 @@ impl Proposer {
             .into_iter()
             .partition(|request| request.deadline <= now);
         answer_all(late, &ProposeError::Busy);
-        let (payload, batch, misfits) = proposal::build(requests, (tools.clock)());
+        let (payload, batch, misfits) = proposal::build(requests, tools.time());
         answer_all(misfits, &ProposeError::TooLarge);
         let Some(payload) = payload else { return };
         metrics::counter!("florin_raft_batches_total").increment(1);
@@ -277,7 +295,7 @@ impl Proposer {
             && tools
                 .replica
                 .next_expiry()
-                .is_some_and(|at| at <= (tools.clock)());
+                .is_some_and(|at| at <= tools.time());
         if due {
             let nobody = LedgerId {
                 partner: Id::default(),

@@ -6,6 +6,7 @@ use super::identity;
 use super::outbox::{Outbox, Rejected};
 use super::proto::message::Body;
 use super::proto::{Frame, Message};
+use crate::clocks::Clocks;
 use crate::limits;
 use crate::node::Node;
 use parking_lot::Mutex;
@@ -250,6 +251,7 @@ async fn run(node: Weak<Node>, link: Weak<Link>, target: Target) {
             return;
         };
         let stall = node.options.election_timeout.1;
+        let clocks = Arc::clone(&node.clocks);
         let opened = open(&node, &target).await;
         drop(node);
         match opened {
@@ -264,7 +266,7 @@ async fn run(node: Weak<Node>, link: Weak<Link>, target: Target) {
                 if let Some(link) = link.upgrade() {
                     link.connect(outbox);
                 }
-                let why = read(&link, frames, stall).await;
+                let why = read(&clocks, &link, frames, stall).await;
                 if let Some(link) = link.upgrade() {
                     link.disconnect();
                 }
@@ -292,7 +294,7 @@ async fn open(node: &Arc<Node>, target: &Target) -> Result<(Outbox, Streaming<Fr
     let attempt = async {
         let mut client = dial(node, &target.address).await?;
         let outbox = Outbox::new(identity::hello(node, target.node, target.incarnation));
-        let reply = client.link(outbox.frames()).await.map_err(|status| {
+        let reply = client.link(outbox.frames(node)).await.map_err(|status| {
             identity::learn_from_refusal(node, target.node, &status);
             status.message().to_owned()
         })?;
@@ -330,7 +332,12 @@ async fn open(node: &Arc<Node>, target: &Target) -> Result<(Outbox, Streaming<Fr
 
 /// Delivers answers until the connection ends, or is silent although answers are due: a peer
 /// that vanished without a word, or a network that swallows packets.
-async fn read(link: &Weak<Link>, mut frames: Streaming<Frame>, stall: Duration) -> String {
+async fn read(
+    clocks: &Clocks,
+    link: &Weak<Link>,
+    mut frames: Streaming<Frame>,
+    stall: Duration,
+) -> String {
     let mut heard = Instant::now();
     loop {
         let deadline = heard + stall;
@@ -341,6 +348,7 @@ async fn read(link: &Weak<Link>, mut frames: Streaming<Frame>, stall: Duration) 
         match frame {
             Ok(Ok(Some(frame))) => {
                 heard = Instant::now();
+                clocks.hear(link.target.node, frame.clock);
                 frame
                     .messages
                     .into_iter()

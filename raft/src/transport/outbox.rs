@@ -3,7 +3,8 @@
 
 use super::proto::{Frame, Hello, Message};
 use crate::limits;
-use futures_util::Stream;
+use crate::node::Node;
+use futures_util::stream::{Stream, StreamExt};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use prost::Message as _;
@@ -127,8 +128,16 @@ impl Outbox {
         self.0.room.notify_waiters();
     }
 
-    /// The frames, for tonic to send.
-    pub(crate) fn frames(&self) -> Frames {
+    /// The frames, for tonic to send; each shows this node's clock.
+    pub(crate) fn frames(&self, node: &Arc<Node>) -> impl Stream<Item = Frame> + Send + 'static {
+        let node = Arc::downgrade(node);
+        self.unstamped().map(move |frame| Frame {
+            clock: node.upgrade().map_or(0, |node| node.clocks.show()),
+            ..frame
+        })
+    }
+
+    fn unstamped(&self) -> Frames {
         Frames {
             outbox: self.clone(),
             timer: None,
@@ -162,7 +171,11 @@ impl Outbox {
             self.0.room.notify_waiters();
         }
         metrics::histogram!("florin_raft_frame_messages").record(messages.len() as f64);
-        Taken::Frame(Frame { hello, messages })
+        Taken::Frame(Frame {
+            hello,
+            messages,
+            clock: 0,
+        })
     }
 }
 
@@ -224,7 +237,7 @@ impl Drop for Frames {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use futures_util::{FutureExt, StreamExt};
+    use futures_util::FutureExt;
 
     fn message(group: u32) -> Message {
         Message {
@@ -240,7 +253,7 @@ mod tests {
     #[tokio::test]
     async fn what_waits_together_travels_together() {
         let outbox = Outbox::new(Hello::default());
-        let mut frames = outbox.frames();
+        let mut frames = outbox.unstamped();
         outbox.push(message(1)).unwrap();
         outbox.push(message(2)).unwrap();
         let frame = frames.next().await.unwrap();
@@ -252,7 +265,7 @@ mod tests {
     #[tokio::test]
     async fn heartbeats_wait_for_company_but_not_for_long() {
         let outbox = Outbox::new(Hello::default());
-        let mut frames = outbox.frames();
+        let mut frames = outbox.unstamped();
         frames.next().await.unwrap();
         let began = Instant::now();
         outbox.linger(message(1)).unwrap();
@@ -268,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_rejects_and_recovers() {
         let outbox = Outbox::new(Hello::default());
-        let mut frames = outbox.frames();
+        let mut frames = outbox.unstamped();
         for group in 0..limits::PEER_QUEUE as u32 {
             outbox.push(message(group)).unwrap();
         }

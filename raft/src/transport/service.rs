@@ -49,7 +49,7 @@ impl Peers for Service {
             hello.from_node,
             hello.from_incarnation,
         ));
-        let replies = outbox.frames();
+        let replies = outbox.frames(&self.node);
         tokio::spawn(serve(
             Arc::clone(&self.node),
             hello.from_node,
@@ -132,6 +132,7 @@ async fn serve(node: Arc<Node>, peer: u64, mut frames: Streaming<Frame>, outbox:
         };
         match frame {
             Ok(Some(frame)) => {
+                node.clocks.hear(peer, frame.clock);
                 let taken = frame
                     .messages
                     .into_iter()

@@ -1,6 +1,7 @@
 //! Groups over several nodes in this process: real streams, real logs, real ledgers.
 
 mod bulk;
+mod clocks;
 mod disk;
 mod failures;
 mod life;
