@@ -144,11 +144,8 @@ impl Replacing<'_> {
                 members: members(&directory, group, &member),
                 initialize: false,
             };
-            let refused = |status| ReplaceError::Refused {
-                group: group.id,
-                reason: words(status),
-            };
-            client.create_group(request).await.map_err(refused)?;
+            self.create(&mut client, &former, group.id, &request)
+                .await?;
             let request = AddMemberRequest {
                 group: group.id.0,
                 member: Some(member.clone()),
@@ -171,6 +168,36 @@ impl Replacing<'_> {
         written
             .map(|_| node)
             .map_err(|error| ReplaceError::Directory(error.to_string()))
+    }
+
+    /// Makes the node hold a replica. It may end and be started again meanwhile: a follower that
+    /// has not applied the removal yet still takes it for its former self.
+    async fn create(
+        &self,
+        client: &mut Client,
+        former: &Node,
+        group: GroupId,
+        request: &CreateGroupRequest,
+    ) -> Result<(), ReplaceError> {
+        loop {
+            match client.create_group(request.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(status) if is_passing(&status) => {
+                    let late = || {
+                        let what = format!("making a replica of group {}", group.0);
+                        ReplaceError::TimedOut(self.options.timeout, what)
+                    };
+                    self.pause().await.ok_or_else(late)?;
+                    *client = self.wait_for(former).await?.0;
+                }
+                Err(status) => {
+                    return Err(ReplaceError::Refused {
+                        group,
+                        reason: words(status),
+                    });
+                }
+            }
+        }
     }
 
     /// Does something at a group's leader, whoever that is by then.
