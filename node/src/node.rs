@@ -7,6 +7,7 @@ use crate::tls::{Dialer, NODE_NAME, listener, node_server};
 use crate::{door, telemetry};
 use anyhow::{Context, Result, bail};
 use florin_api::{AdminOptions, serve_admin};
+use florin_ledger::id::GroupId;
 use florin_raft::{FormerSelf, Host, HostOptions, tuned_server};
 use florin_shards::{FollowOptions, Gateway, GatewayOptions, follow};
 use florin_storage::disk::RealDisk;
@@ -123,13 +124,6 @@ fn open_data(config: &NodeConfig, folder: &Folder) -> Result<(Log, Store)> {
             "cut off an unfinished flush at the log's end"
         );
     }
-    for fault in &recovery.faulty {
-        tracing::error!(
-            group = fault.group.0,
-            reason = fault.reason,
-            "a group's log is damaged: it takes no part here"
-        );
-    }
     for note in &recovery.notes {
         tracing::info!(note, "opened the log");
     }
@@ -157,6 +151,7 @@ fn host_options(config: &NodeConfig, folder: &Folder, dialer: Dialer) -> HostOpt
     HostOptions {
         heartbeat: config.timing.heartbeat(),
         election_timeout: config.timing.election(),
+        scrub_interval: Duration::from_secs(config.storage.scrub_hours * 60 * 60),
         snapshot_bytes_per_second: config.snapshots.mib_per_second * MIB,
         require_peer_roles: true,
         connect: Arc::new(dialer),
@@ -185,6 +180,7 @@ fn ready(host: &Host) -> Result<(), String> {
         return Err(format!("group {} does not run here: {why}", group.0));
     }
     let groups = host.groups();
+    whole(&host.faulty())?;
     if groups.is_empty() {
         return Err("no group yet: `florin init` makes running nodes a cluster".into());
     }
@@ -196,6 +192,19 @@ fn ready(host: &Host) -> Result<(), String> {
         Some(group) => Err(format!("group {} has no leader", group.0)),
         None => Ok(()),
     }
+}
+
+/// A node that takes no part in one of its groups is not what its operators count on.
+fn whole(faulty: &[GroupId]) -> Result<(), String> {
+    if faulty.is_empty() {
+        return Ok(());
+    }
+    let named: Vec<String> = faulty.iter().map(|group| group.0.to_string()).collect();
+    Err(format!(
+        "the log is damaged for group {}, in which this node takes no part: stop the node, set its \
+         data folder aside, and bring it back with `florin replace`",
+        named.join(", ")
+    ))
 }
 
 fn refuse(config: &NodeConfig, known: &FormerSelf) -> Result<()> {
@@ -213,4 +222,17 @@ fn refuse(config: &NodeConfig, known: &FormerSelf) -> Result<()> {
 
 async fn told(mut closed: watch::Receiver<bool>) {
     let _sender_gone = closed.wait_for(|closed| *closed).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_with_damaged_groups_is_not_ready_and_names_them() {
+        assert_eq!(whole(&[]), Ok(()));
+        let said = whole(&[GroupId(2), GroupId(5)]).unwrap_err();
+        assert!(said.contains("group 2, 5"), "{said}");
+        assert!(said.contains("florin replace"), "{said}");
+    }
 }

@@ -12,8 +12,8 @@ pub const FRAME_ITEMS: usize = 512;
 pub const FRAME_BYTES: usize = 256 * 1024;
 /// The largest gRPC message on the gateway.
 pub const MESSAGE_BYTES: usize = 16 * 1024 * 1024;
-/// The largest envelope that a frontend sends and a node takes.
-pub const ENVELOPE_BYTES: usize = 8 * 1024 * 1024;
+/// The largest envelope that a frontend sends and a node takes: what a group takes.
+pub const ENVELOPE_BYTES: usize = florin_raft::limits::COMMAND_BYTES;
 /// What a client that was told "busy" should wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 

@@ -50,6 +50,8 @@ pub struct StorageConfig {
     pub store_cache_mib: u64,
     /// Left free on the disk: new writes are refused when the log could not grow otherwise.
     pub min_free_mib: u64,
+    /// How often each group's ledger on disk is read again, slowly, and checked.
+    pub scrub_hours: u64,
 }
 
 impl Default for StorageConfig {
@@ -59,6 +61,7 @@ impl Default for StorageConfig {
             log_cache_mib: 64,
             store_cache_mib: 128,
             min_free_mib: 256,
+            scrub_hours: 24,
         }
     }
 }
@@ -98,6 +101,9 @@ impl Checked for NodeConfig {
         // The largest entry must fit into half of a segment.
         if !(8..=1024).contains(&self.storage.segment_mib) {
             return Err(("storage.segment_mib", "must be from 8 to 1024".into()));
+        }
+        if !(1..=8_760).contains(&self.storage.scrub_hours) {
+            return Err(("storage.scrub_hours", "must be from 1 to 8760".into()));
         }
         if self.snapshots.mib_per_second == 0 {
             return Err(("snapshots.mib_per_second", "must be at least 1".into()));
