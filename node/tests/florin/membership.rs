@@ -12,6 +12,7 @@ async fn a_node_whose_folder_was_wiped_comes_back_as_another_incarnation_only() 
     let stage = Stage::set(Restart::After(Duration::from_millis(300))).await;
     let node = stage.cluster.nodes().pop().unwrap();
     stage.cluster.kill(node.id, true).await.unwrap();
+    check_status_learns(&stage, node.id);
     fs::remove_dir_all(&node.data_dir).unwrap();
     let log = stage.cluster.folder().join(format!("{}.log", node.name));
     fs::remove_file(&log).unwrap();
@@ -36,8 +37,6 @@ async fn a_node_whose_folder_was_wiped_comes_back_as_another_incarnation_only() 
         said.contains("florin replace --node 3"),
         "says how it is brought back: {said}"
     );
-
-    check_status_learns(&stage, node.id);
 
     // The others go on without it.
     let body = stage.books.payment(3, "k");
