@@ -8,7 +8,7 @@ use florin_ledger::effect::Effect;
 use florin_ledger::id::{GroupId, LedgerId, Mode, NodeId};
 use florin_ledger::query::{Answer, Page, Query};
 use florin_raft::limits::COMMAND_BYTES;
-use florin_raft::{Consistency, Group, ProposeError, ReadError, Role};
+use florin_raft::{Consistency, Group, ProposeError, ReadError, Role, TransferLeaderError};
 use std::time::{Duration, Instant};
 
 fn follower(cluster: &Cluster) -> Group {
@@ -136,16 +136,29 @@ fn large_commands_pass_and_too_large_ones_are_refused() {
     cluster.assert_agreement(GROUP);
 }
 
+/// A handover may come to nothing: the vote can be lost to whoever stands at the same moment. Who
+/// asked for it is told so, and asks whoever leads then.
+fn move_to(cluster: &Cluster, to: NodeId) {
+    let until = deadline();
+    loop {
+        let moved = block(cluster.leader(GROUP).transfer_leader(to));
+        match moved {
+            Ok(()) => return,
+            Err(TransferLeaderError::TimedOut(_) | TransferLeaderError::NotLeader) => {
+                assert!(Instant::now() < until, "node {} never leads", to.0);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
 #[test]
 fn leadership_moves_when_told_and_reads_stay_linearizable() {
     let cluster = Cluster::formed(3);
     let old = cluster.leader(GROUP);
     cluster.decide(GROUP, 1);
     for number in 2..8 {
-        let from = cluster.leader(GROUP);
-        let to = NodeId(number % 3 + 1);
-        let moved = block(from.transfer_leader(to));
-        assert!(moved.is_ok(), "{moved:?}");
+        move_to(&cluster, NodeId(number % 3 + 1));
         let acknowledged = cluster.decide(GROUP, number).at.index;
         let leader = cluster.leader(GROUP);
         let fresh = block(leader.fresh(Consistency::Linearizable, deadline()));
