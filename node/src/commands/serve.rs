@@ -45,6 +45,7 @@ pub(super) async fn api(args: ApiArgs) -> Result<ExitCode> {
 
 /// What processes that serve have in common.
 fn begin(common: &Common) -> Result<Shutdown> {
+    florin_failpoints::start();
     telemetry::start_logs();
     if common.end_with_parent {
         end_with_parent()?;

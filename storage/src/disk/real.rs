@@ -1,6 +1,7 @@
 //! The disk of the machine.
 
 use super::{Disk, DiskFile};
+use florin_failpoints::failpoint;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -97,10 +98,12 @@ impl DiskFile for RealFile {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        failpoint!("disk.write", Err(rustix::io::Errno::IO.into()));
         self.0.write_all_at(bytes, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        failpoint!("disk.sync", Err(rustix::io::Errno::IO.into()));
         self.0.sync_data()
     }
 }

@@ -10,6 +10,7 @@ use super::shared::Shared;
 use super::slots::Place;
 use crate::disk::DiskFile;
 use crate::position::LogPosition;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use std::collections::VecDeque;
 use std::io;
@@ -321,6 +322,7 @@ impl Writer {
         }
         self.round.clear();
         self.round.push(Kind::Seal, NO_GROUP, None, &[]);
+        failpoint!("storage.log.seal");
         match self.commit() {
             Outcome::Written | Outcome::NoRoom => self.unsealed = false,
             Outcome::Failed(what, error) => {
