@@ -11,7 +11,7 @@ use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
 use florin_storage::LogPosition;
-use florin_storage::replica::Replica;
+use florin_storage::replica::{Replica, StateHash};
 use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
 use openraft::{ChangeMembers, LinearizerOption};
 use std::collections::BTreeSet;
@@ -196,7 +196,8 @@ impl Group {
             .map_err(|_| ReadError::Stopped)?;
         let replica = self.inner.replica.clone();
         let node = Arc::clone(&self.node);
-        let walked = tokio::task::spawn_blocking(move || {
+        let blocking = node.options.blocking.clone();
+        let walked = blocking.run(move || {
             let _until_done = turn;
             let go_on = || Instant::now() < deadline && !node.is_stopping();
             replica.query_while(ledger, &query, go_on)
@@ -288,6 +289,13 @@ impl Group {
     /// The ledger of this replica.
     pub fn replica(&self) -> Replica {
         self.inner.replica.clone()
+    }
+
+    /// Where this replica's state stands: a pass over all accounts, not where requests are served.
+    pub async fn state_hash(&self) -> Result<StateHash, ReadError> {
+        let replica = self.inner.replica.clone();
+        let hashed = self.inner.blocking.run(move || replica.state_hash()).await;
+        hashed.map_err(|_| ReadError::Stopped)
     }
 
     /// Hands leadership to another voter and waits until it is taken.

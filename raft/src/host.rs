@@ -227,7 +227,8 @@ impl Host {
         self.node.log.writable()?;
         let node = Arc::clone(&self.node);
         // It waits for the disk.
-        let created = tokio::task::spawn_blocking(move || {
+        let blocking = node.options.blocking.clone();
+        let created = blocking.run(move || {
             if node.store.groups().contains(&group) {
                 let left = Replica::open(&node.store, group);
                 let left = left.map_err(|error| CreateGroupError::Log(error.to_string()))?;
@@ -300,7 +301,7 @@ impl Host {
         self.node.end_links();
         let log = Arc::clone(&self.node.log);
         // If the thread fails, the process is ending anyway.
-        drop(tokio::task::spawn_blocking(move || log.close()).await);
+        let _closed = self.node.options.blocking.run(move || log.close()).await;
     }
 
     /// Gives the lead to whoever is ready to take it, the preferred ones first.

@@ -6,7 +6,7 @@
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
 //! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
-//! where they should be, `clocks` says what time it is when one clock is wrong.
+//! where they should be, `clocks` says what time it is when one clock is wrong, [`blocking`] does what may block.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -15,6 +15,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)
 )]
 
+pub mod blocking;
 pub mod group;
 pub mod host;
 pub mod limits;
@@ -36,6 +37,7 @@ mod spread;
 mod transport;
 mod types;
 
+pub use blocking::{Blocking, Unfinished};
 pub use group::{
     ChangeMembersError, Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError,
 };

@@ -1,5 +1,6 @@
 //! storage's ledger of one group, fitted to openraft.
 
+use crate::blocking::Blocking;
 use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
@@ -83,6 +84,7 @@ pub(crate) struct Machine {
     log: GroupLog,
     checkpoint: Checkpoint,
     applied: watch::Sender<u64>,
+    blocking: Blocking,
 }
 
 impl Machine {
@@ -91,12 +93,14 @@ impl Machine {
         log: GroupLog,
         checkpoint: Checkpoint,
         applied: watch::Sender<u64>,
+        blocking: Blocking,
     ) -> Machine {
         Machine {
             replica,
             log,
             checkpoint,
             applied,
+            blocking,
         }
     }
 
@@ -182,7 +186,9 @@ impl RaftStateMachine<Types> for Machine {
                 "a snapshot that was not received cannot be installed",
             ));
         };
-        let installed = tokio::task::spawn_blocking(move || writer.finish())
+        let installed = self
+            .blocking
+            .run(move || writer.finish())
             .await
             .map_err(io::Error::other)?
             .map_err(io::Error::other)?;

@@ -1,5 +1,6 @@
 //! What a node brings to its groups: who it is, how it reaches peers, and its timing.
 
+use crate::blocking::Blocking;
 use crate::limits;
 use florin_ledger::id::{NodeId, Timestamp};
 use std::future::Future;
@@ -42,6 +43,8 @@ pub struct HostOptions {
     pub require_peer_roles: bool,
     /// Opens connections to peers.
     pub connect: Arc<dyn Connect>,
+    /// Does work that blocks.
+    pub blocking: Blocking,
     /// The wall clock. Batches are stamped with the median of the voters' clocks.
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -72,6 +75,7 @@ impl HostOptions {
             scrub_pause: limits::SCRUB_AFTER,
             require_peer_roles: false,
             connect: Arc::new(TcpConnect),
+            blocking: Blocking::threads(),
             clock: Arc::new(SystemClock::now),
         }
     }

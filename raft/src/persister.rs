@@ -80,7 +80,7 @@ async fn persist(group: &Arc<Replicated>) {
     };
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
-    let persisted = tokio::task::spawn_blocking(move || replica.persist(durable)).await;
+    let persisted = group.blocking.run(move || replica.persist(durable)).await;
     metrics::histogram!("florin_raft_persist_seconds").record(began.elapsed());
     match persisted {
         Ok(Ok(())) => (),
@@ -100,7 +100,10 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
     let before = group.replica.membership();
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
-    let taken = tokio::task::spawn_blocking(move || replica.checkpoint(durable)).await;
+    let taken = group
+        .blocking
+        .run(move || replica.checkpoint(durable))
+        .await;
     metrics::histogram!("florin_raft_checkpoint_seconds").record(began.elapsed());
     let position = match taken {
         Ok(Ok(position)) => position,

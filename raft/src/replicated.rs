@@ -1,5 +1,6 @@
 //! One group's replica on this node, and the tasks that belong to it.
 
+use crate::blocking::Blocking;
 use crate::host::StartError;
 use crate::limits;
 use crate::log_store::LogStore;
@@ -30,6 +31,7 @@ pub(crate) struct Replicated {
     pub(crate) store: LogStore,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) proposer: Arc<Proposer>,
+    pub(crate) blocking: Blocking,
     pub(crate) scrubbed: Mutex<Option<Scrubbed>>,
     pub(crate) applied: watch::Receiver<u64>,
     pub(crate) leader: watch::Receiver<Option<NodeId>>,
@@ -148,7 +150,13 @@ impl Opened {
             .map_err(|error| failed(error.to_string()))?;
         let checkpoint = Checkpoint::found(replica.persisted(), membership);
         let (applied, applied_watch) = watch::channel(replica.applied().map_or(0, |at| at.index));
-        let machine = Machine::new(replica.clone(), log.clone(), checkpoint.clone(), applied);
+        let machine = Machine::new(
+            replica.clone(),
+            log.clone(),
+            checkpoint.clone(),
+            applied,
+            node.options.blocking.clone(),
+        );
         let network = Network::new(node, replica.clone(), log.clone());
         let config = Arc::new(config(node)?);
         let raft = Raft::new(node.options.node.0, config, network, store.clone(), machine).await;
@@ -177,6 +185,7 @@ impl Opened {
             store,
             checkpoint,
             proposer,
+            blocking: node.options.blocking.clone(),
             scrubbed: Mutex::default(),
             applied: applied_watch,
             leader: leader_watch,

@@ -37,7 +37,8 @@ pub(crate) async fn run(node: Arc<Node>) {
 
 async fn scrub(node: &Arc<Node>, group: &Arc<Replicated>) {
     let (node, replica) = (Arc::clone(node), group.replica.clone());
-    let reading = tokio::task::spawn_blocking(move || {
+    let blocking = node.options.blocking.clone();
+    let reading = blocking.run(move || {
         let mut unrested = 0;
         replica.scrub_while(|bytes| {
             unrested += bytes;

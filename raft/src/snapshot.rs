@@ -2,6 +2,7 @@
 //! a rate that all snapshots of the node share. Nothing is prepared ahead: the sender reads its
 //! replica while it sends, so what arrives is newer than the checkpoint that consensus named.
 
+use crate::blocking::Blocking;
 use crate::limits;
 use crate::machine::SnapshotData;
 use crate::node::Node;
@@ -61,24 +62,12 @@ pub(crate) async fn open(
     replica: &Replica,
     log: &GroupLog,
 ) -> Result<Opened, String> {
-    let (opened, waiting) = oneshot::channel();
+    let (replica, log) = (replica.clone(), log.clone());
+    let begun = node.options.blocking.run(move || begin(&replica, &log));
+    let reader = begun.await.map_err(|error| error.to_string())??;
+    let (position, membership) = (reader.position(), reader.membership());
     let (sender, chunks) = mpsc::channel(limits::SNAPSHOT_CHUNKS);
-    let (node, replica, log) = (Arc::clone(node), replica.clone(), log.clone());
-    tokio::task::spawn_blocking(move || {
-        let reader = begin(&replica, &log);
-        match reader {
-            Err(why) => drop(opened.send(Err(why))),
-            Ok(reader) => {
-                let named = (reader.position(), reader.membership());
-                if opened.send(Ok(named)).is_ok() {
-                    read(&node.snapshot_rate, reader, &sender);
-                }
-            }
-        }
-    });
-    let (position, membership) = waiting
-        .await
-        .map_err(|_| "reading the snapshot failed".to_owned())??;
+    tokio::spawn(read(Arc::clone(node), reader, sender));
     Ok(Opened {
         position,
         membership,
@@ -97,14 +86,27 @@ fn begin(replica: &Replica, log: &GroupLog) -> Result<SnapshotReader, String> {
     replica.snapshot().map_err(|error| error.to_string())
 }
 
-fn read(rate: &Rate, reader: SnapshotReader, sender: &mpsc::Sender<Result<Bytes, String>>) {
-    for chunk in reader {
-        let chunk = chunk.map_err(|error| error.to_string());
+/// Reads chunk after chunk, no faster than they may leave.
+async fn read(
+    node: Arc<Node>,
+    mut reader: SnapshotReader,
+    sender: mpsc::Sender<Result<Bytes, String>>,
+) {
+    loop {
+        let next = node.options.blocking.run(move || (reader.next(), reader));
+        let chunk = match next.await {
+            Ok((None, _)) => return,
+            Ok((Some(chunk), rest)) => {
+                reader = rest;
+                chunk.map_err(|error| error.to_string())
+            }
+            Err(error) => return drop(sender.send(Err(error.to_string())).await),
+        };
         if let Ok(bytes) = &chunk {
-            std::thread::sleep(rate.take(bytes.len(), Instant::now()));
+            tokio::time::sleep(node.snapshot_rate.take(bytes.len(), Instant::now())).await;
         }
         let failed = chunk.is_err();
-        if sender.blocking_send(chunk).is_err() || failed {
+        if sender.send(chunk).await.is_err() || failed {
             return;
         }
     }
@@ -259,8 +261,8 @@ pub(crate) async fn receive(
             "the snapshot is of a later term than the leader who sends it",
         ));
     }
-    let written = write(&group.replica, parts).await?;
-    let written = check(written, &meta).await?;
+    let written = write(&group.blocking, &group.replica, parts).await?;
+    let written = check(&group.blocking, written, &meta).await?;
     let snapshot = Snapshot {
         meta,
         snapshot: SnapshotData::Received(Box::new(written)),
@@ -273,10 +275,11 @@ pub(crate) async fn receive(
 /// Checks what was received before consensus hears of it: a snapshot that turned out bad while
 /// it is installed would end the group's replica, and here it is only refused.
 async fn check(
+    blocking: &Blocking,
     mut writer: SnapshotWriter,
     meta: &openraft::alias::SnapshotMetaOf<types::Types>,
 ) -> Result<SnapshotWriter, Status> {
-    let checked = tokio::task::spawn_blocking(move || {
+    let checked = blocking.run(move || {
         let found = writer.check();
         found.map(|found| (writer, found))
     });
@@ -314,41 +317,26 @@ fn read_meta(
     })
 }
 
-/// Writes chunks beside what the replica holds, on a thread that may block.
+/// Writes chunks beside what the replica holds, where it may block.
 async fn write(
+    blocking: &Blocking,
     replica: &Replica,
     mut parts: Streaming<SnapshotPart>,
 ) -> Result<SnapshotWriter, Status> {
-    let (sender, mut chunks) = mpsc::channel::<Bytes>(limits::SNAPSHOT_CHUNKS);
     let mut writer = replica
         .install()
         .map_err(|error| Status::unavailable(error.to_string()))?;
-    let writing = tokio::task::spawn_blocking(move || {
-        while let Some(chunk) = chunks.blocking_recv() {
-            writer.chunk(chunk)?;
-        }
-        Ok::<SnapshotWriter, florin_storage::replica::InstallError>(writer)
-    });
-    let mut complete = false;
     while let Some(part) = next_part(&mut parts).await? {
         if part.last {
-            complete = true;
-            break;
+            return Ok(writer);
         }
-        if sender.send(part.chunk).await.is_err() {
-            break;
-        }
+        let written = blocking.run(move || writer.chunk(part.chunk).map(|()| writer));
+        let written = written
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?;
+        writer = written.map_err(|error| Status::invalid_argument(error.to_string()))?;
     }
-    drop(sender);
-    let writer = writing
-        .await
-        .map_err(|error| Status::internal(error.to_string()))?;
-    let writer = writer.map_err(|error| Status::invalid_argument(error.to_string()))?;
-    if complete {
-        Ok(writer)
-    } else {
-        Err(Status::aborted("the snapshot was cut off"))
-    }
+    Err(Status::aborted("the snapshot was cut off"))
 }
 
 /// Fetches a snapshot from a peer and switches to it, for a replica whose consensus has not
@@ -378,8 +366,9 @@ pub(crate) async fn fetch(
         .and_then(|part| part.header);
     let header = header.ok_or("the peer sent no header")?;
     read_meta(&header).map_err(text)?;
-    let writer = write(replica, parts).await.map_err(text)?;
-    let installed = tokio::task::spawn_blocking(move || writer.finish()).await;
+    let blocking = &node.options.blocking;
+    let writer = write(blocking, replica, parts).await.map_err(text)?;
+    let installed = blocking.run(move || writer.finish()).await;
     let installed = installed
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;

@@ -41,8 +41,9 @@ fn received(
 
 #[tokio::test]
 async fn consensus_hears_of_whole_snapshots_alone() {
+    let blocking = Blocking::threads();
     let (target, whole, meta) = received(|sent| sent);
-    assert!(check(whole, &meta).await.is_ok());
+    assert!(check(&blocking, whole, &meta).await.is_ok());
     assert!(target.is_empty());
 
     let short = |mut sent: Vec<Bytes>| {
@@ -50,12 +51,12 @@ async fn consensus_hears_of_whole_snapshots_alone() {
         sent
     };
     let (target, short, meta) = received(short);
-    assert!(check(short, &meta).await.is_err());
+    assert!(check(&blocking, short, &meta).await.is_err());
     assert!(target.is_empty());
 
     let (target, other, mut meta) = received(|sent| sent);
     meta.last_log_id = Some(types::to_log_id(LogPosition { term: 1, index: 6 }));
-    assert!(check(other, &meta).await.is_err());
+    assert!(check(&blocking, other, &meta).await.is_err());
     assert!(target.is_empty());
     assert!(
         target.install().is_ok(),

@@ -59,8 +59,7 @@ async fn group_status(group: &Group, hashes: bool) -> Result<GroupStatus, Status
     let mut applied = status.applied.map(|at| at.index);
     let (mut state_hash, mut chain_hash) = (None, None);
     if hashes {
-        // A pass over all accounts: not on a thread that serves requests.
-        let hash = tokio::task::spawn_blocking(move || replica.state_hash()).await;
+        let hash = group.state_hash().await;
         let hash = hash.map_err(|error| Status::internal(error.to_string()))?;
         applied = hash.applied.map(|at| at.index);
         state_hash = Some(hash.hash);

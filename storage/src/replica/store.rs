@@ -111,6 +111,14 @@ impl Store {
         .unwrap_or_else(|error| panic!("memory failed: {error}"))
     }
 
+    /// As a process finds a store in memory that starts again, and how it is kept from now on: only
+    /// while no replica is open on it.
+    pub fn reopen(&self, options: &StoreOptions) -> Result<Store, OpenStoreError> {
+        let store = Store::on(Arc::clone(&self.backend), options, false)?;
+        store.drop_leftovers()?;
+        Ok(store)
+    }
+
     /// Loses what no checkpoint covers, as a power cut would: only of a store in memory, and only
     /// while no replica is open on it. Answers whether it did.
     pub fn power_cut(&self) -> bool {
