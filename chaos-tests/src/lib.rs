@@ -5,11 +5,17 @@
 //! [`verdict`] is what they answer. [`load`] makes a history with a running cluster, and [`cli`] is
 //! the command line.
 //!
+//! [`fabric`] is a network that can be broken, [`disks`] are disks that can, and [`playground`] is a
+//! cluster of real processes on both.
+//!
 //! Nothing here trusts the cluster: only clients' clocks and clients' answers are evidence.
 
 pub mod check;
 pub mod cli;
+pub mod disks;
+pub mod fabric;
 pub mod history;
 pub mod limits;
 pub mod load;
+pub mod playground;
 pub mod verdict;

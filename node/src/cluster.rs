@@ -6,14 +6,16 @@
 
 pub mod ports;
 pub mod process;
+pub mod seat;
 pub mod topology;
 
 mod files;
+mod hands;
 mod onboard;
 
 use crate::certs::{self, Kind, Layout};
 use crate::client::Client;
-use crate::config::MutualTls;
+use crate::config::{MutualTls, Reach};
 use crate::tls::{Dialer, OPERATOR_NAME};
 use anyhow::{Context, Result, bail};
 use files::Member;
@@ -21,9 +23,10 @@ use florin_ledger::id::{GroupId, NodeId};
 use florin_shards::{FormOptions, NodeStatus, Role, Router, RouterOptions, form};
 use futures_util::future::select_all;
 pub use onboard::Partner;
-use process::{Restart, Spec, State, Supervised};
+use process::{Restart, State, Supervised};
+use seat::Seat;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -45,6 +48,10 @@ pub struct ClusterOptions {
     pub restart: Restart,
     /// How long starting may take.
     pub patience: Duration,
+    /// Where processes sit, by their names; those without a seat get ports of the loopback.
+    pub seats: BTreeMap<String, Seat>,
+    /// By what other addresses this process reaches them.
+    pub reach: Reach,
 }
 
 impl ClusterOptions {
@@ -56,6 +63,8 @@ impl ClusterOptions {
             folder: folder.into(),
             restart: Restart::After(Duration::from_secs(2)),
             patience: Duration::from_secs(60),
+            seats: BTreeMap::new(),
+            reach: Reach::default(),
         })
     }
 }
@@ -108,10 +117,10 @@ impl Cluster {
     /// Starts the processes, forms the cluster and waits until every frontend serves.
     pub async fn start(topology: Topology, options: ClusterOptions) -> Result<Cluster> {
         let by = Instant::now() + options.patience;
-        let prepared = files::prepare(&topology, &options.folder)?;
+        let prepared = files::prepare(&topology, &options.folder, &options.seats)?;
         let nodes = start_all(prepared.nodes, &options)?;
         let layout = Layout::new(options.folder.join("certs"));
-        let dialer = operator(&layout)?;
+        let dialer = operator(&layout)?.reaching(options.reach.clone());
         let addresses: Vec<String> = nodes.iter().map(|(member, _)| member.address()).collect();
         let formed = form(FormOptions {
             cluster: topology.cluster.name.clone(),
@@ -199,8 +208,13 @@ impl Cluster {
     pub fn urls(&self) -> Vec<String> {
         self.frontends
             .iter()
-            .map(|(member, _)| format!("https://{}", member.address()))
+            .map(|(member, _)| format!("https://{}", self.reached(&member.address())))
             .collect()
+    }
+
+    /// What this process dials for an address.
+    fn reached(&self, address: &str) -> String {
+        self.options.reach.of(address).to_owned()
     }
 
     /// `host:port` of the nodes, for operators.
@@ -215,7 +229,7 @@ impl Cluster {
     pub fn admin_url(&self, frontend: usize) -> String {
         self.frontends
             .get(frontend)
-            .map(|(member, _)| format!("https://{}", member.admin()))
+            .map(|(member, _)| format!("https://{}", self.reached(&member.admin())))
             .unwrap_or_default()
     }
 
@@ -255,7 +269,7 @@ impl Cluster {
             region: member.region.clone(),
             pid: child.pid().unwrap_or(0),
             data_dir: member.data_dir.clone(),
-            admin: format!("http://{}", member.admin()),
+            admin: format!("http://{}", self.reached(&member.admin())),
             id: member.id,
         };
         self.nodes.iter().map(info).collect()
@@ -269,22 +283,6 @@ impl Cluster {
     /// What each process is, to be followed.
     pub fn watch_all(&self) -> Vec<watch::Receiver<State>> {
         self.nodes.iter().map(|(_, child)| child.watch()).collect()
-    }
-
-    /// SIGKILLs a node; with `stay` it stays down until [`Cluster::start_node`].
-    pub async fn kill(&self, node: u64, stay: bool) -> Result<()> {
-        self.node(node)?.1.kill(stay).await;
-        Ok(())
-    }
-
-    /// SIGTERMs a node and says how it ended; it stays down.
-    pub async fn terminate(&self, node: u64) -> Result<Option<ExitStatus>> {
-        Ok(self.node(node)?.1.terminate().await)
-    }
-
-    /// Starts a node that is down.
-    pub async fn start_node(&self, node: u64) -> Result<()> {
-        Ok(self.node(node)?.1.start_again().await?)
     }
 
     /// A node's name.
@@ -356,13 +354,7 @@ fn operator(layout: &Layout) -> Result<Dialer> {
 fn start_all(members: Vec<Member>, options: &ClusterOptions) -> Result<Vec<(Member, Supervised)>> {
     let mut started = Vec::new();
     for member in members {
-        let spec = Spec {
-            name: member.name.clone(),
-            program: options.program.clone(),
-            arguments: member.arguments(),
-            log: member.log.clone(),
-        };
-        let child = Supervised::start(spec, options.restart)
+        let child = Supervised::start(member.spec(&options.program), options.restart)
             .with_context(|| format!("cannot start {}", options.program.display()))?;
         started.push((member, child));
     }
@@ -384,8 +376,8 @@ async fn first_death(children: &[(Member, Supervised)]) -> String {
 }
 
 /// Makes sure that a development authority and its certificates are in a folder.
-fn make_certs(folder: &Path, nodes: u64) -> Result<()> {
-    certs::make(folder, nodes, &[])
+fn make_certs(folder: &Path, nodes: u64, hosts: &[String]) -> Result<()> {
+    certs::make(folder, nodes, hosts)
         .map(drop)
         .context("cannot make certificates")
 }

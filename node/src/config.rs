@@ -7,6 +7,7 @@
 
 pub mod frontend;
 pub mod node;
+pub mod reach;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 pub use frontend::FrontendConfig;
 pub use node::NodeConfig;
+pub use reach::Reach;
 
 /// Why a configuration was not accepted. Each is one sentence for the person who wrote it.
 #[derive(Debug, thiserror::Error)]

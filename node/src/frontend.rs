@@ -17,7 +17,7 @@ const TOKEN_LENGTH: usize = 32;
 /// Runs a frontend until it is told to stop. An error is one sentence for the operator.
 pub async fn run(config: FrontendConfig, shutdown: Shutdown) -> Result<()> {
     let tls = public_server(&config.https.cert, &config.https.key)?;
-    let dialer = Dialer::new(&config.nodes, FRONTEND_NAME)?;
+    let dialer = Dialer::new(&config.nodes, FRONTEND_NAME)?.reaching(config.reach.clone());
     let token = operator_token(&config.operator_token_file)?;
     let door = door::open("listen", config.listen).await?;
     let admin_door = door::open("admin_listen", config.admin_listen).await?;

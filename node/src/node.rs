@@ -28,7 +28,7 @@ const CLOSING: Duration = Duration::from_millis(500);
 pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
     // What can be wrong with the configuration is found before the data is touched.
     let tls = node_server(&config.tls, config.id)?;
-    let dialer = Dialer::new(&config.tls, NODE_NAME)?;
+    let dialer = Dialer::new(&config.tls, NODE_NAME)?.reaching(config.reach.clone());
     let door = door::open("listen", config.listen).await?;
     let admin_door = door::open("admin_listen", config.admin_listen).await?;
     let folder = Folder::open(&config.data_dir, &config.cluster, config.node_id())?;

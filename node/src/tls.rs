@@ -7,7 +7,7 @@
 
 pub mod listener;
 
-use crate::config::MutualTls;
+use crate::config::{MutualTls, Reach};
 use florin_raft::options::Connecting;
 use florin_raft::{Connect, Io};
 use florin_shards::{Connection, Connector};
@@ -124,7 +124,10 @@ pub fn public_server(cert: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsEr
 
 /// Dials nodes with a certificate of ours. Cheap to clone.
 #[derive(Clone)]
-pub struct Dialer(TlsConnector);
+pub struct Dialer {
+    tls: TlsConnector,
+    reach: Arc<Reach>,
+}
 
 impl Dialer {
     /// With this certificate, which must be for `name`.
@@ -137,7 +140,16 @@ impl Dialer {
             .with_client_auth_cert(chain, key)
             .map_err(|why| unusable(&tls.cert, &tls.key, why))?;
         config.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Dialer(TlsConnector::from(Arc::new(config))))
+        Ok(Dialer {
+            tls: TlsConnector::from(Arc::new(config)),
+            reach: Arc::default(),
+        })
+    }
+
+    /// The same, dialling some addresses elsewhere.
+    pub fn reaching(self, reach: Reach) -> Dialer {
+        let reach = Arc::new(reach);
+        Dialer { reach, ..self }
     }
 
     /// Connects to `host:port` and makes sure that a node of our authority is there.
@@ -147,10 +159,10 @@ impl Dialer {
     }
 
     async fn handshake(&self, address: &str) -> io::Result<TlsStream<TcpStream>> {
-        let stream = TcpStream::connect(address).await?;
+        let stream = TcpStream::connect(self.reach.of(address)).await?;
         stream.set_nodelay(true)?;
         let name = ServerName::try_from(NODE_NAME).map_err(io::Error::other)?;
-        self.0.connect(name, stream).await
+        self.tls.connect(name, stream).await
     }
 
     /// As the router wants it.

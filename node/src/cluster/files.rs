@@ -2,13 +2,17 @@
 
 use super::make_certs;
 use super::ports::{self, Port};
+use super::process::Spec;
+use super::seat::Seat;
 use super::topology::Topology;
 use crate::certs;
+use crate::config::Reach;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// A process of the cluster: where it listens and where its files lie.
@@ -19,29 +23,37 @@ pub(super) struct Member {
     pub(super) region: String,
     pub(super) data_dir: PathBuf,
     pub(super) log: PathBuf,
+    pub(super) seat: Seat,
     role: &'static str,
     config: PathBuf,
-    listen: Port,
-    admin: Port,
+    _ports: Option<[Port; 2]>,
 }
 
 impl Member {
     /// `host:port` of its main listener.
     pub(super) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.listen.number)
+        self.seat.listen.to_string()
     }
 
     /// `host:port` of its listener for operators.
     pub(super) fn admin(&self) -> String {
-        format!("127.0.0.1:{}", self.admin.number)
+        self.seat.admin.to_string()
     }
 
-    /// What the binary is started with.
-    pub(super) fn arguments(&self) -> Vec<String> {
+    /// How the binary is started.
+    pub(super) fn spec(&self, program: &Path) -> Spec {
         let config = self.config.display().to_string();
-        [self.role, "--config", &config, "--end-with-parent"]
-            .map(String::from)
-            .to_vec()
+        let binary = program.display().to_string();
+        let ours = [&binary, self.role, "--config", &config, "--end-with-parent"];
+        let launcher = self.seat.launcher.iter().map(String::as_str);
+        let mut words = launcher.chain(ours).map(String::from);
+        Spec {
+            name: self.name.clone(),
+            program: words.next().map(PathBuf::from).unwrap_or_default(),
+            arguments: words.collect(),
+            environment: self.seat.environment.clone(),
+            log: self.log.clone(),
+        }
     }
 }
 
@@ -58,27 +70,37 @@ struct Kept {
     ports: BTreeMap<String, [u16; 2]>,
 }
 
-/// Makes certificates, ports, token and configurations; keeps those of an earlier run.
-pub(super) fn prepare(topology: &Topology, folder: &Path) -> Result<Prepared> {
+/// Makes certificates, ports, token and configurations; keeps those of an earlier run. Who has no
+/// seat gets one on free ports of the loopback.
+pub(super) fn prepare(
+    topology: &Topology,
+    folder: &Path,
+    seats: &BTreeMap<String, Seat>,
+) -> Result<Prepared> {
     fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     let folder = &folder.canonicalize()?;
     let highest = topology.nodes.iter().map(|node| node.id).max().unwrap_or(0);
-    make_certs(&folder.join("certs"), highest)?;
+    make_certs(&folder.join("certs"), highest, &hosts(seats))?;
     let token = token(folder)?;
-    let mut ports = claim(topology, &folder.join("ports.toml"))?;
+    let mut ports = claim(topology, &folder.join("ports.toml"), seats)?;
     let mut take = |role, id, name: &str, region: &str| -> Result<Member> {
-        let [listen, admin] = ports.remove(name).context("a process without ports")?;
+        let ports = ports.remove(name);
+        let seat = seats.get(name).cloned();
+        let seat = seat
+            .or_else(|| ports.as_ref().map(Seat::on))
+            .context("a process without ports")?;
+        let data_dir = seat.data_dir.clone();
         Ok(Member {
             id,
             name: name.to_owned(),
             region: region.to_owned(),
-            data_dir: folder.join(name),
+            data_dir: data_dir.unwrap_or_else(|| folder.join(name)),
             log: folder.join(format!("{name}.log")),
+            seat,
             role,
             config: folder.join(format!("{name}.toml")),
-            listen,
-            admin,
+            _ports: ports,
         })
     };
     let nodes: Result<Vec<_>> = topology
@@ -123,7 +145,7 @@ fn node_config(topology: &Topology, node: &Member) -> String {
     let mut text = head(topology, node);
     let _to_memory = write!(
         text,
-        "id = {id}\ndata_dir = \"{name}\"\nlisten = \"{address}\"\nadvertise = \"{address}\"\nadmin_listen = \"{admin}\"\n\n\
+        "id = {id}\ndata_dir = \"{data}\"\nlisten = \"{address}\"\nadvertise = \"{address}\"\nadmin_listen = \"{admin}\"\n\n\
          [tls]\nca = \"certs/ca.pem\"\ncert = \"certs/node-{id}.pem\"\nkey = \"certs/node-{id}.key\"\n\n\
          [timing]\nheartbeat_ms = {heartbeat}\nelection_ms = [{min}, {max}]\n\n\
          [storage]\nsegment_mib = {}\nlog_cache_mib = {}\nstore_cache_mib = {}\nmin_free_mib = {}\n",
@@ -132,11 +154,11 @@ fn node_config(topology: &Topology, node: &Member) -> String {
         storage.store_cache_mib,
         storage.min_free_mib,
         id = node.id,
-        name = node.name,
+        data = node.data_dir.display(),
         address = node.address(),
         admin = node.admin(),
     );
-    text
+    text + &reach(&node.seat.reach)
 }
 
 fn frontend_config(topology: &Topology, frontend: &Member, seeds: &str) -> String {
@@ -150,7 +172,24 @@ fn frontend_config(topology: &Topology, frontend: &Member, seeds: &str) -> Strin
         frontend.admin(),
         topology.frontends.len(),
     );
-    text
+    text + &reach(&frontend.seat.reach)
+}
+
+fn reach(reach: &Reach) -> String {
+    let rows = reach
+        .iter()
+        .map(|(address, instead)| format!("\"{address}\" = \"{instead}\"\n"));
+    match reach.is_empty() {
+        true => String::new(),
+        false => format!("\n[reach]\n{}", rows.collect::<String>()),
+    }
+}
+
+/// The addresses at which certificates must hold, beside the loopback's.
+fn hosts(seats: &BTreeMap<String, Seat>) -> Vec<String> {
+    let all = seats.values().map(|seat| seat.listen.ip());
+    let others: BTreeSet<IpAddr> = all.filter(|ip| !ip.is_loopback()).collect();
+    others.iter().map(ToString::to_string).collect()
 }
 
 fn head(topology: &Topology, member: &Member) -> String {
@@ -175,13 +214,19 @@ fn timing(topology: &Topology) -> Timing {
     }
 }
 
-/// Claims two ports for each process: those of an earlier run, or new ones, which are written down.
-fn claim(topology: &Topology, file: &Path) -> Result<BTreeMap<String, [Port; 2]>> {
+/// Claims two ports for each process that has no seat: those of an earlier run, or new ones, which
+/// are written down.
+fn claim(
+    topology: &Topology,
+    file: &Path,
+    seats: &BTreeMap<String, Seat>,
+) -> Result<BTreeMap<String, [Port; 2]>> {
     let text = fs::read_to_string(file).unwrap_or_default();
     let mut kept: Kept = toml::from_str(&text).unwrap_or_default();
     let nodes = topology.nodes.iter().map(|node| &node.name);
     let names: Vec<&String> = nodes
         .chain(topology.frontends.iter().map(|one| &one.name))
+        .filter(|name| !seats.contains_key(*name))
         .collect();
     let mut claimed = BTreeMap::new();
     for name in names {

@@ -4,6 +4,7 @@
 //! The child's standard input is a pipe that only this process writes to. The child ends when the
 //! pipe does, so nothing is left behind when this process dies, however it dies.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ pub struct Spec {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// What its environment has beside this process's own.
+    pub environment: BTreeMap<String, String>,
     /// Where its output goes; appended to.
     pub log: PathBuf,
 }
@@ -145,6 +148,7 @@ fn spawn(spec: &Spec) -> io::Result<Alive> {
         .open(&spec.log)?;
     let mut child = Command::new(&spec.program)
         .args(&spec.arguments)
+        .envs(&spec.environment)
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)

@@ -10,6 +10,9 @@ use std::path::Path;
 /// works from anywhere.
 const THREE_REGIONS: &str = include_str!("../../../cluster-configs/three-regions.toml");
 
+/// Five nodes in three regions: part of the binary too.
+const FIVE_NODES: &str = include_str!("../../../cluster-configs/five-nodes.toml");
+
 /// At most this many shard groups on one machine: each costs a little even when idle.
 const MAX_GROUPS: u32 = 64;
 
@@ -75,6 +78,11 @@ impl Topology {
     /// The one that the binary brings along: three nodes in three regions.
     pub fn three_regions() -> Result<Topology, ConfigError> {
         config::parse(Path::new("three-regions.toml"), THREE_REGIONS)
+    }
+
+    /// The one of five nodes in three regions, which is part of the binary as well.
+    pub fn five_nodes() -> Result<Topology, ConfigError> {
+        config::parse(Path::new("five-nodes.toml"), FIVE_NODES)
     }
 
     /// The regions, each once, in the order of the nodes.
@@ -145,10 +153,7 @@ mod tests {
             include_str!("../../../cluster-configs/one-node.toml"),
         ),
         ("three-regions.toml", THREE_REGIONS),
-        (
-            "five-nodes.toml",
-            include_str!("../../../cluster-configs/five-nodes.toml"),
-        ),
+        ("five-nodes.toml", FIVE_NODES),
     ];
 
     fn parse(text: &str) -> Result<Topology, String> {

@@ -1,6 +1,6 @@
 //! What a frontend's configuration holds.
 
-use super::{Checked, MutualTls, check_address, check_distinct, check_name};
+use super::{Checked, MutualTls, Reach, check_address, check_distinct, check_name};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -34,6 +34,9 @@ pub struct FrontendConfig {
     /// How long a request may take.
     #[serde(default)]
     pub deadlines: Deadlines,
+    /// Nodes that are dialled elsewhere than where they say.
+    #[serde(default)]
+    pub reach: Reach,
 }
 
 /// A certificate that clients see, and its private key.
@@ -93,6 +96,7 @@ impl Checked for FrontendConfig {
         for seed in &self.seeds {
             check_address("seeds", seed)?;
         }
+        self.reach.check()?;
         if self.frontends == 0 {
             return Err(("frontends", "this one is a frontend: at least 1".into()));
         }

@@ -1,6 +1,6 @@
 //! What a node's configuration holds.
 
-use super::{Checked, MutualTls, Timing, check_address, check_distinct, check_name};
+use super::{Checked, MutualTls, Reach, Timing, check_address, check_distinct, check_name};
 use florin_ledger::id::NodeId;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -36,6 +36,9 @@ pub struct NodeConfig {
     /// How it sends snapshots.
     #[serde(default)]
     pub snapshots: SnapshotConfig,
+    /// Nodes that are dialled elsewhere than where they say.
+    #[serde(default)]
+    pub reach: Reach,
 }
 
 /// How a node uses its disk.
@@ -98,6 +101,7 @@ impl Checked for NodeConfig {
         check_address("advertise", &self.advertise)?;
         check_distinct("admin_listen", self.admin_listen, self.listen)?;
         self.timing.check()?;
+        self.reach.check()?;
         // The largest entry must fit into half of a segment.
         if !(8..=1024).contains(&self.storage.segment_mib) {
             return Err(("storage.segment_mib", "must be from 8 to 1024".into()));

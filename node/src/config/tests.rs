@@ -24,6 +24,10 @@ fn the_documented_examples_are_accepted() {
     assert_eq!(node.tls.ca, Path::new("/etc/florin/certs/ca.pem"));
     let frontend: FrontendConfig = parse(Path::new("/etc/florin/frontend.toml"), FRONTEND).unwrap();
     assert_eq!(frontend.deadlines, frontend::Deadlines::default());
+    for reach in [&node.reach, &frontend.reach] {
+        assert_eq!(reach.of("sin-1.example:7100"), "10.8.0.3:7100");
+        assert_eq!(reach.of("iad-1.example:7100"), "iad-1.example:7100");
+    }
 }
 
 #[test]
@@ -79,6 +83,16 @@ fn a_wrong_node_file_is_refused_by_name() {
             "(`listen = \"everywhere\"`): invalid socket address syntax",
         ),
         ("listen = \"0.0.0.0:7100\"", "listen = ", "line "),
+        (
+            "= \"10.8.0.3:7100\"",
+            "= \"10.8.0.3\"",
+            "field `reach`: `10.8.0.3` is not host:port",
+        ),
+        (
+            "\"sin-1.example:7100\" =",
+            "\"sin-1.example\" =",
+            "field `reach`: `sin-1.example` is not host:port",
+        ),
     ];
     for (line, instead, expected) in rows {
         assert!(NODE.contains(line), "{line}");
@@ -114,6 +128,11 @@ fn a_wrong_frontend_file_is_refused_by_name() {
             "admin_listen = \"127.0.0.1:8444\"",
             "admin_listen = \"0.0.0.0:8443\"",
             "already used by `listen`",
+        ),
+        (
+            "= \"10.8.0.3:7100\"",
+            "= \"10.8.0.3:0\"",
+            "field `reach`: `10.8.0.3:0` is not host:port",
         ),
         (
             "name = \"fra-api-1\"",

@@ -1,0 +1,229 @@
+//! A cluster to break: real processes on a fabric and on disks of their own.
+//!
+//! [`Playground::start`] makes everything that its [`PlaygroundSpec`] names and forms the cluster;
+//! dropping it takes all of it away again. What a run that was killed left behind is swept by the
+//! next one.
+
+pub mod arm;
+mod spec;
+
+pub use spec::{FabricChoice, PlaygroundSpec, Shape};
+
+use crate::disks::Disk;
+use crate::fabric::{Fabric, Host};
+use anyhow::{Context, Result, bail};
+use arm::Arm;
+use florin_node::cluster::ports::{self, Port};
+use florin_node::cluster::process::Supervised;
+use florin_node::cluster::seat::Seat;
+use florin_node::cluster::{Cluster, ClusterOptions, Topology};
+use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The variable that names a process's folder of faults.
+const FAULTS_DIR: &str = "FLORIN_FAULTS_DIR";
+/// How long a node whose disk was replaced may take to vote again.
+const REPLACE_PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running cluster, its network and its disks.
+pub struct Playground {
+    // In this order they are taken away: nothing may use what goes next.
+    cluster: Cluster,
+    fabric: Option<Box<dyn Fabric>>,
+    disks: BTreeMap<u64, Disk>,
+    arms: BTreeMap<Host, Arc<Arm>>,
+    folder: PathBuf,
+    _ports: Vec<Port>,
+    _made: Option<TempDir>,
+}
+
+impl Playground {
+    /// Starts everything and waits until every frontend serves.
+    pub async fn start(spec: PlaygroundSpec) -> Result<Playground> {
+        let topology = spec.shape.topology()?;
+        let (folder, made) = folder_of(&spec)?;
+        if !matches!(spec.fabric, FabricChoice::Auto | FabricChoice::None) {
+            bail!("this build has no {:?} fabric", spec.fabric);
+        }
+        let mut held = Vec::new();
+        let (mut seats, mut arms) = (BTreeMap::new(), BTreeMap::new());
+        let mut disks = BTreeMap::new();
+        for (host, name) in hosts(&topology) {
+            let (seat, ports) = seat()?;
+            held.extend(ports);
+            let arm = Arc::new(Arm::new(&folder.join("faults").join(&name))?);
+            furnish(&mut seats, &spec, name.clone(), seat, &arm);
+            if let Host::Node(id) = host {
+                disks.insert(id, Disk::plain(folder.join(&name), arm.clone()));
+            }
+            arms.insert(host, arm);
+        }
+        let mut options = ClusterOptions::new(&folder)?;
+        options.restart = spec.restart;
+        options.patience = spec.patience;
+        options.seats = seats;
+        if let Some(program) = spec.program {
+            options.program = program;
+        }
+        Ok(Playground {
+            cluster: Cluster::start(topology, options).await?,
+            fabric: None,
+            disks,
+            arms,
+            folder,
+            _ports: held,
+            _made: made,
+        })
+    }
+
+    /// The cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Its network, if it can be broken.
+    pub fn fabric(&self) -> Option<&dyn Fabric> {
+        self.fabric.as_deref()
+    }
+
+    /// Where configurations and logs lie.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The processes: nodes, then frontends.
+    pub fn hosts(&self) -> Vec<Host> {
+        self.arms.keys().copied().collect()
+    }
+
+    /// What a process's failpoints are armed by.
+    pub fn arm(&self, host: Host) -> Result<&Arm> {
+        let arm = self.arms.get(&host).map(AsRef::as_ref);
+        arm.with_context(|| format!("{host} has no process"))
+    }
+
+    /// A node's disk.
+    pub fn disk(&self, node: u64) -> Result<&Disk> {
+        let disk = self.disks.get(&node);
+        disk.with_context(|| format!("no node {node}"))
+    }
+
+    /// A node's or a frontend's process.
+    pub fn process(&self, host: Host) -> Result<&Supervised> {
+        match host {
+            Host::Node(id) => self.cluster.process(id),
+            Host::Frontend(at) => self.cluster.frontend_process(at),
+            Host::Client => bail!("the client is this process"),
+        }
+    }
+
+    /// SIGKILL; returns when it is dead, and it stays so until it is started.
+    pub async fn kill(&self, host: Host) -> Result<()> {
+        self.process(host)?.kill(true).await;
+        Ok(())
+    }
+
+    /// SIGTERM; returns how it ended, and it stays so until it is started.
+    pub async fn terminate(&self, host: Host) -> Result<Option<ExitStatus>> {
+        Ok(self.process(host)?.terminate().await)
+    }
+
+    /// Starts it if it does not run.
+    pub async fn start_again(&self, host: Host) -> Result<()> {
+        Ok(self.process(host)?.start_again().await?)
+    }
+
+    /// SIGSTOP: it stands still, and its connections stay open.
+    pub fn pause(&self, host: Host) -> Result<()> {
+        self.signal(host, Signal::STOP)
+    }
+
+    /// SIGCONT: it goes on where it stood.
+    pub fn resume(&self, host: Host) -> Result<()> {
+        self.signal(host, Signal::CONT)
+    }
+
+    /// Gives a node an empty disk and brings it back as another incarnation, as operators do with
+    /// a machine that lost its disk. Returns when it votes again.
+    pub async fn replace_disk(&self, node: u64) -> Result<()> {
+        let host = Host::Node(node);
+        self.kill(host).await?;
+        self.disk(node)?.wipe()?;
+        let (back, started) = tokio::join!(
+            self.cluster.replace(node, REPLACE_PATIENCE),
+            self.start_again(host)
+        );
+        started?;
+        back.map(drop)
+    }
+
+    /// Ends everything in order; says whether every process ended well.
+    pub async fn stop(self) -> bool {
+        self.cluster.stop().await
+    }
+
+    fn signal(&self, host: Host, signal: Signal) -> Result<()> {
+        let pid = self.process(host)?.pid();
+        let pid = pid.and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.and_then(Pid::from_raw);
+        let pid = pid.with_context(|| format!("{host} does not run"))?;
+        kill_process(pid, signal).with_context(|| format!("{host} got no signal"))
+    }
+}
+
+/// The folder of a playground, and what takes it away if it was made for it.
+fn folder_of(spec: &PlaygroundSpec) -> Result<(PathBuf, Option<TempDir>)> {
+    match &spec.folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+            Ok((folder.canonicalize()?, None))
+        }
+        None => {
+            let made = tempfile::Builder::new().prefix("florin-chaos-").tempdir()?;
+            Ok((made.path().canonicalize()?, Some(made)))
+        }
+    }
+}
+
+/// Every process of a topology with its name.
+fn hosts(topology: &Topology) -> Vec<(Host, String)> {
+    let nodes = topology.nodes.iter();
+    let nodes = nodes.map(|node| (Host::Node(node.id), node.name.clone()));
+    let frontends = topology.frontends.iter().enumerate();
+    let frontends = frontends.map(|(at, one)| (Host::Frontend(at), one.name.clone()));
+    nodes.chain(frontends).collect()
+}
+
+/// A seat on free ports of the loopback, which are ours while they are held.
+fn seat() -> Result<(Seat, Vec<Port>)> {
+    let held = ports::claim(2)?;
+    let mut at = held
+        .iter()
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)));
+    let seat = at
+        .next()
+        .zip(at.next())
+        .map(|(main, admin)| Seat::at(main, admin));
+    Ok((seat.context("two ports were asked for")?, held))
+}
+
+/// Puts what every process has into its seat.
+fn furnish(
+    seats: &mut BTreeMap<String, Seat>,
+    spec: &PlaygroundSpec,
+    name: String,
+    mut seat: Seat,
+    arm: &Arm,
+) {
+    seat.environment.extend(spec.environment.clone());
+    let folder = arm.folder().display().to_string();
+    seat.environment.insert(FAULTS_DIR.into(), folder);
+    seats.insert(name, seat);
+}
