@@ -5,6 +5,7 @@ use crate::code::Code;
 use crate::decided::{CONSISTENCY_TOKEN, Decided, Token};
 use crate::parse::{self, Params};
 use crate::problem::Problem;
+use crate::proto;
 use crate::refusal;
 use crate::route::Route;
 use crate::{idempotency, limits, unavailable};
@@ -37,9 +38,19 @@ pub(crate) struct Call {
     pub(crate) body: parking_lot::Mutex<Body>,
 }
 
+/// How a body is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// `application/json`.
+    Json,
+    /// `application/x-protobuf`.
+    Protobuf,
+}
+
 /// An answer that is no error.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    form: Form,
     body: Vec<u8>,
     pub(crate) decided: Option<Box<Decided>>,
     token: Option<Token>,
@@ -75,16 +86,20 @@ impl Call {
 
     /// The body as JSON.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
-        self.json_within(limits::BODY_BYTES).await
+        let bytes = self.read_body(limits::BODY_BYTES).await?;
+        parse::parse(&bytes)
     }
 
-    /// The body as JSON of at most that many bytes.
-    pub(crate) async fn json_within<T: DeserializeOwned>(
+    /// A body of at most that many bytes in one of the two forms, and which.
+    pub(crate) async fn in_either_form(
         &mut self,
         limit: usize,
-    ) -> Result<T, Problem> {
-        let bytes = self.read_body(limit).await?;
-        parse::parse(&bytes)
+    ) -> Result<(Form, bytes::Bytes), Problem> {
+        let content_type = self.parts.headers.get(CONTENT_TYPE);
+        if is(content_type, proto::CONTENT_TYPE) {
+            return Ok((Form::Protobuf, self.read_any(limit).await?));
+        }
+        Ok((Form::Json, self.read_body(limit).await?))
     }
 
     /// The body as JSON, or what stands for no body at all.
@@ -93,11 +108,15 @@ impl Call {
         parse::parse(if bytes.is_empty() { b"{}" } else { &bytes })
     }
 
-    async fn read_body(&mut self, limit: usize) -> Result<bytes::Bytes, Problem> {
+    async fn read_any(&mut self, limit: usize) -> Result<bytes::Bytes, Problem> {
         // A route that writes takes no query parameters: a misplaced one must not go unseen.
         self.params()?.finish()?;
         let body = std::mem::take(self.body.get_mut());
-        let bytes = body_within(body, limit, self.parts.headers.contains_key(EXPECT)).await?;
+        body_within(body, limit, self.parts.headers.contains_key(EXPECT)).await
+    }
+
+    async fn read_body(&mut self, limit: usize) -> Result<bytes::Bytes, Problem> {
+        let bytes = self.read_any(limit).await?;
         if !bytes.is_empty() && !is_json(self.parts.headers.get(CONTENT_TYPE)) {
             return Err(Problem::new(
                 Code::UnsupportedMediaType,
@@ -213,11 +232,17 @@ impl Call {
 impl Done {
     /// The answer with this body.
     pub(crate) fn reply(&self, body: &impl Serialize) -> Result<Reply, Problem> {
-        Ok(Reply {
-            body: serialize(body)?,
+        Ok(self.reply_with(Form::Json, serialize(body)?))
+    }
+
+    /// The answer with a body that is written already.
+    pub(crate) fn reply_with(&self, form: Form, body: Vec<u8>) -> Reply {
+        Reply {
+            form,
+            body,
             decided: Some(self.decided.clone()),
             token: None,
-        })
+        }
     }
 
     /// The decision is of another kind than the command: a defect, and no guess is made.
@@ -233,6 +258,7 @@ impl Found {
     /// The answer with this body.
     pub(crate) fn reply(&self, body: &impl Serialize) -> Result<Reply, Problem> {
         Ok(Reply {
+            form: Form::Json,
             body: serialize(body)?,
             decided: None,
             token: Some(self.token),
@@ -253,9 +279,13 @@ impl Reply {
         if let Some(token) = self.token {
             token.stamp(response.headers_mut());
         }
+        let content_type = match self.form {
+            Form::Json => "application/json",
+            Form::Protobuf => proto::CONTENT_TYPE,
+        };
         response
             .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         *response.body_mut() = Body::from(self.body);
     }
 }
@@ -318,8 +348,12 @@ async fn discard(mut body: Body) {
 }
 
 pub(crate) fn is_json(content_type: Option<&HeaderValue>) -> bool {
+    is(content_type, "application/json")
+}
+
+fn is(content_type: Option<&HeaderValue>, expected: &str) -> bool {
     let essence = content_type
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }

@@ -26,6 +26,21 @@ pub(crate) enum ErrorType {
     Internal,
 }
 
+impl ErrorType {
+    /// As it stands in answers.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            ErrorType::InvalidRequest => "invalid_request",
+            ErrorType::Authentication => "authentication",
+            ErrorType::Permission => "permission",
+            ErrorType::Refusal => "refusal",
+            ErrorType::RateLimit => "rate_limit",
+            ErrorType::Unavailable => "unavailable",
+            ErrorType::Internal => "internal",
+        }
+    }
+}
+
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $status:literal, $kind:ident, $title:literal;)+) => {
         /// Every code of the API.
@@ -70,6 +85,8 @@ macro_rules! codes {
 codes! {
     /// The body is not JSON.
     MalformedJson = "malformed_json", 400, InvalidRequest, "Malformed JSON";
+    /// The body is not the protobuf message of the route.
+    MalformedProtobuf = "malformed_protobuf", 400, InvalidRequest, "Malformed protobuf";
     /// A required field, query parameter or header is missing.
     ParameterMissing = "parameter_missing", 400, InvalidRequest, "Missing parameter";
     /// There is no such field or query parameter.
@@ -130,7 +147,7 @@ codes! {
     NoGroup = "no_group", 409, Refusal, "No group";
     /// The body or the command is too large.
     RequestTooLarge = "request_too_large", 413, InvalidRequest, "Request too large";
-    /// Bodies are `application/json`.
+    /// Bodies are `application/json`, those of batches also `application/x-protobuf`.
     UnsupportedMediaType = "unsupported_media_type", 415, InvalidRequest, "Unsupported media type";
     /// The idempotency key was used for another request.
     IdempotencyKeyReused = "idempotency_key_reused", 422, InvalidRequest, "Idempotency key reused";
@@ -175,5 +192,19 @@ impl utoipa::PartialSchema for Code {
 impl utoipa::ToSchema for Code {
     fn name() -> Cow<'static, str> {
         Cow::Borrowed("Code")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_named_alike_in_both_forms() {
+        for code in Code::ALL {
+            let family = code.error_type();
+            let json = serde_json::to_value(family).expect("a word");
+            assert_eq!(json, family.name());
+        }
     }
 }

@@ -8,6 +8,7 @@
 pub mod backend;
 pub mod limits;
 pub mod options;
+pub mod proto;
 
 mod admin;
 mod app;

@@ -262,6 +262,7 @@ fn applies(code: Code, route: &Route) -> bool {
         | Code::NoGroup => false,
         Code::IdempotencyKeyMissing => route.key == Key::Required,
         Code::NotFreshYet => !writes,
+        Code::MalformedProtobuf => route.path == batch::PATH,
         Code::MalformedJson
         | Code::ParameterMissing
         | Code::IdempotencyKeyInvalid

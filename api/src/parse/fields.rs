@@ -179,32 +179,48 @@ pub(crate) fn amount(
 #[derive(Clone, Debug, Default)]
 pub(crate) struct MetadataMap(pub(crate) Metadata);
 
+impl MetadataMap {
+    /// Adds one, from wherever it was read.
+    pub(crate) fn add(&mut self, key: &str, value: &str) -> Result<(), String> {
+        let key = short(key, limits::METADATA_KEY)?;
+        let place = self.place(&key)?;
+        self.0.insert(place, (key, metadata_value(value)?));
+        Ok(())
+    }
+
+    /// Where this key belongs, if there is room and it is not there.
+    fn place(&self, key: &str) -> Result<usize, String> {
+        if self.0.len() == limits::METADATA_KEYS {
+            return Err("must not have more than 50 keys".to_owned());
+        }
+        match self.0.binary_search_by(|(held, _)| (**held).cmp(key)) {
+            Ok(_) => Err("has a key twice".to_owned()),
+            Err(place) => Ok(place),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for MetadataMap {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Notes;
         impl<'de> Visitor<'de> for Notes {
-            type Value = Metadata;
+            type Value = MetadataMap;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object of strings")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-                let mut notes = Metadata::new();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<MetadataMap, A::Error> {
+                let mut notes = MetadataMap::default();
                 while let Some(Short(key)) = map.next_key::<Short<{ limits::METADATA_KEY }>>()? {
-                    if notes.len() == limits::METADATA_KEYS {
-                        return Err(A::Error::custom("must not have more than 50 keys"));
-                    }
+                    let place = notes.place(&key).map_err(A::Error::custom)?;
                     let value = map.next_value::<MetadataValue>()?.0;
-                    match notes.binary_search_by(|(held, _)| held.cmp(&key)) {
-                        Ok(_) => return Err(A::Error::custom("has a key twice")),
-                        Err(at) => notes.insert(at, (key, value)),
-                    }
+                    notes.0.insert(place, (key, value));
                 }
                 Ok(notes)
             }
         }
-        deserializer.deserialize_map(Notes).map(MetadataMap)
+        deserializer.deserialize_map(Notes)
     }
 }
 
@@ -213,10 +229,14 @@ struct MetadataValue(Text);
 impl<'de> Deserialize<'de> for MetadataValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         string(deserializer, "a string", |text| {
-            if text.is_empty() {
-                return Ok(MetadataValue(Text::from("")));
-            }
-            short(text, limits::METADATA_VALUE).map(MetadataValue)
+            metadata_value(text).map(MetadataValue)
         })
     }
+}
+
+fn metadata_value(text: &str) -> Result<Text, String> {
+    if text.is_empty() {
+        return Ok(Text::from(""));
+    }
+    short(text, limits::METADATA_VALUE)
 }

@@ -3,6 +3,7 @@
 mod body;
 mod fields;
 mod params;
+pub(crate) mod protobuf;
 
 pub(crate) use body::parse;
 pub(crate) use fields::{

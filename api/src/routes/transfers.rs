@@ -61,30 +61,30 @@ pub(super) fn add(router: Router) -> Router {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateTransfer {
     #[schema(value_type = String, example = "acct_01jd0r8gk3v6m1x9q4t7w2y5za")]
-    debit_account: AccountId,
+    pub(super) debit_account: AccountId,
     #[schema(value_type = String, example = "acct_01jd0r8gk3v6m1x9q4t7w2y5zb")]
-    credit_account: AccountId,
+    pub(super) credit_account: AccountId,
     /// Minor units.
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 9007199254740991_u64, example = 1000)]
-    amount: Option<Minor>,
+    pub(super) amount: Option<Minor>,
     /// As a decimal, exact in the currency.
     #[schema(value_type = Option<String>)]
-    amount_decimal: Option<DecimalText>,
+    pub(super) amount_decimal: Option<DecimalText>,
     /// ISO 4217, upper case; of both accounts.
     #[schema(value_type = String, example = "USD")]
-    currency: CurrencyCode,
+    pub(super) currency: CurrencyCode,
     /// Hold the money only, until it is posted, voided or expires.
     #[serde(default)]
-    pending: bool,
+    pub(super) pending: bool,
     /// With `pending`: seconds until it expires; never unless told.
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 315360000)]
-    expires_in: Option<Seconds>,
+    pub(super) expires_in: Option<Seconds>,
     /// The partner's own name; unique among transfers for ever.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255)]
-    reference: Option<Reference>,
+    pub(super) reference: Option<Reference>,
     /// Up to 50 keys of 40 characters, values of 500.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
-    metadata: Option<MetadataMap>,
+    pub(super) metadata: Option<MetadataMap>,
 }
 
 impl CreateTransfer {

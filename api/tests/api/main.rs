@@ -1,6 +1,7 @@
 //! The frontend as its peers see it: real connections over real books.
 
 mod admin;
+mod binary;
 mod connections;
 mod idempotency;
 mod objects;

@@ -4,7 +4,7 @@ mod books;
 mod client;
 
 pub(crate) use books::Books;
-pub(crate) use client::{Answer, Client, Trust};
+pub(crate) use client::{Answer, Client, Trust, fresh};
 
 use florin_api::{AdminOptions, ApiOptions, Backend, Clock, Connections, Operators};
 use florin_ledger::directory::{DirectoryCommand, Item};
