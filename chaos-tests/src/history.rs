@@ -2,27 +2,45 @@
 //! what the books said in the end.
 //!
 //! Times are microseconds of one monotonic clock, the recorder's, since the run began. Amounts are
-//! minor units of one currency. Operations stand in the order of their answers. [`lines`] is how a
-//! history is kept in a file.
+//! minor units of one currency. Operations stand in the order of their answers. [`watched`] is what
+//! was seen of the cluster from outside; [`lines`] is how a history is kept in a file.
 
+pub mod clock;
 pub mod lines;
+pub mod watched;
 
 mod words;
 
+use florin_ledger::id::Id;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+pub use watched::{Bound, Fault, Healed, Hits, Leader, Replica, Run};
+
+/// A short text that many operations share: a session, an account, a key.
+pub type Name = Arc<str>;
 
 /// A run as its clients saw it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     /// What ran, for people.
     pub about: String,
+    /// How it can be run again; nothing if nobody noted it.
+    pub run: Option<Run>,
     /// The accounts that the run opened.
     pub accounts: Vec<Account>,
     /// Everything that was asked, in the order of the answers.
     pub operations: Vec<Operation>,
     /// What was broken on purpose.
     pub faults: Vec<Fault>,
+    /// Who was seen to lead, in the order in which it was seen.
+    pub leaders: Vec<Leader>,
+    /// From when on nothing was broken any more.
+    pub healed: Vec<Healed>,
+    /// What replicas said of their state, after the last operation.
+    pub replicas: Vec<Replica>,
+    /// How often failpoints were hit.
+    pub failpoints: Vec<Hits>,
     /// The books after the last operation.
     pub books: Option<Books>,
 }
@@ -32,11 +50,14 @@ pub struct History {
 #[serde(deny_unknown_fields)]
 pub struct Account {
     /// `acct_…`.
-    pub id: String,
+    pub id: Name,
     /// What makes its balance grow.
     pub grows_by: Side,
     /// Its balance may never be below zero: a wallet.
     pub floored: bool,
+    /// The shard group that holds it, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
 }
 
 /// One side of double entry.
@@ -54,10 +75,10 @@ pub enum Side {
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     /// Who asked: what a session asks, it asks one after the other.
-    pub session: String,
+    pub session: Name,
     /// The idempotency key; reads have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    pub key: Option<Name>,
     /// What was asked.
     pub request: Request,
     /// When it was sent.
@@ -66,6 +87,34 @@ pub struct Operation {
     pub returned: u64,
     /// What was answered.
     pub answer: Answer,
+    /// The shard group that answered, if the answer says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<u64>,
+    /// The index of the group's log that the answer reflects: the `Consistency-Token`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<u64>,
+    /// Where it was decided: the `Request-Id`. Every replay carries the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    /// It was answered as it had been before: `Idempotent-Replayed`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+    /// Which frontend was asked, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Name>,
+    /// What went wrong, for people: status and code, or why there was no answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said: Option<Name>,
+}
+
+/// A decision's place among all decisions of its group, which makes them one sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decided {
+    /// The time of its batch, by the group's clock, microseconds since 1970.
+    pub time: u64,
+    /// The place in the batch.
+    pub ordinal: u16,
 }
 
 /// What was asked.
@@ -75,25 +124,25 @@ pub enum Request {
     /// A payment, captured at once.
     Payment {
         /// Is debited.
-        source: String,
+        source: Name,
         /// Is credited.
-        destination: String,
+        destination: Name,
         /// How much.
         amount: u64,
     },
     /// A transfer, posted at once.
     Transfer {
         /// Is debited.
-        debit: String,
+        debit: Name,
         /// Is credited.
-        credit: String,
+        credit: Name,
         /// How much.
         amount: u64,
     },
     /// A linearizable read of a balance.
     Balance {
         /// Whose.
-        account: String,
+        account: Name,
     },
 }
 
@@ -103,8 +152,8 @@ pub enum Request {
 pub enum Answer {
     /// It happened.
     Acknowledged {
-        /// `pay_…` or `xfer_…`.
-        id: String,
+        /// `pay_…` or `tr_…`.
+        id: Name,
         /// The amount that was answered.
         amount: u64,
     },
@@ -118,7 +167,7 @@ pub enum Answer {
     /// The ledger said no.
     Refused {
         /// Its code, such as `insufficient_funds`.
-        code: String,
+        code: Name,
     },
     /// It surely did not happen, and will not: no leader, busy, or it was not sent.
     SurelyNot,
@@ -139,22 +188,6 @@ pub struct Move<'a> {
     pub payment: bool,
 }
 
-/// Something that was broken on purpose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// What was done to whom.
-    pub what: String,
-    /// When it was certainly in effect.
-    pub began: u64,
-    /// When its end was begun; nothing if it lasted until the run ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<u64>,
-    /// How it was seen to be in effect; nothing if it was not seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<String>,
-}
-
 /// The whole ledger as it was read back in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -170,7 +203,10 @@ pub struct Books {
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// `acct_…`.
-    pub id: String,
+    pub id: Name,
+    /// The number of its newest entry, if it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     /// ISO 4217.
     pub currency: String,
     /// What left it, ever.
@@ -185,21 +221,32 @@ pub struct Totals {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Effect {
-    /// `pay_…` or `xfer_…`.
-    pub id: String,
+    /// `pay_…` or `tr_…`.
+    pub id: Name,
     /// The key that asked for it, as the load wrote it into the object; nothing if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    pub key: Option<Name>,
     /// Was debited.
-    pub debit: String,
+    pub debit: Name,
     /// Was credited.
-    pub credit: String,
+    pub credit: Name,
     /// How much was asked for.
     pub amount: u64,
     /// How much of it moved and stayed moved.
     pub moved: u64,
     /// A payment rather than a transfer.
     pub payment: bool,
+}
+
+impl Decided {
+    /// The place that an identifier names, of a decision or of what it made.
+    pub fn of(id: Id) -> Decided {
+        let position = id.position();
+        Decided {
+            time: position.time.0,
+            ordinal: position.ordinal,
+        }
+    }
 }
 
 impl History {
@@ -216,7 +263,7 @@ impl History {
 
     /// An account that the run opened.
     pub fn account(&self, id: &str) -> Option<&Account> {
-        self.accounts.iter().find(|account| account.id == id)
+        self.accounts.iter().find(|account| *account.id == *id)
     }
 }
 
@@ -274,7 +321,7 @@ impl Answer {
     pub fn is_final(&self) -> bool {
         match self {
             Answer::Acknowledged { .. } => true,
-            Answer::Refused { code } => code != KEY_REUSED,
+            Answer::Refused { code } => **code != *KEY_REUSED,
             Answer::Balance { .. } | Answer::SurelyNot | Answer::Unknown => false,
         }
     }

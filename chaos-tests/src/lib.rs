@@ -3,7 +3,7 @@
 //! Read in this order: [`history`] is what clients saw and what the books said in the end;
 //! [`check`] has one file for each thing that must hold, all of them pure functions of a history;
 //! [`verdict`] is what they answer. [`load`] makes a history with a running cluster, and [`cli`] is
-//! the command line.
+//! the command line. [`report`] tells people and machines of a run.
 //!
 //! [`fabric`] is a network that can be broken, [`disks`] are disks that can, and [`playground`] is a
 //! cluster of real processes on both.
@@ -18,4 +18,5 @@ pub mod history;
 pub mod limits;
 pub mod load;
 pub mod playground;
+pub mod report;
 pub mod verdict;

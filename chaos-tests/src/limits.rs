@@ -6,8 +6,10 @@ use std::time::Duration;
 pub const ACCOUNT_OPERATIONS: usize = 2_000;
 /// States that a search for an order looks at, for each account, before it gives up.
 pub const SEARCH_STATES: usize = 100_000;
-/// How long a session insists on an answer for one key.
-pub const INSIST: Duration = Duration::from_secs(60);
+/// Sessions of a partner that an open load makes at most.
+pub const SESSIONS: usize = 4_096;
+/// Keys of a partner that are sent once more after everything.
+pub const ASKED_AGAIN: usize = 300;
 /// How long a session waits before it asks again.
 pub const PAUSE: Duration = Duration::from_millis(25);
 

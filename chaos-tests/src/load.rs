@@ -1,153 +1,153 @@
-//! Sessions that pay and read at once, over HTTPS, and remember everything that they asked and were
-//! told: the operations of a [`History`].
+//! Sessions that pay, transfer and read at once, over HTTPS, and remember everything that they
+//! asked and were told: the operations of a [`History`]. Any cluster will do.
 //!
 //! A session insists on each payment with the same key, at one frontend after the other, until it
 //! has an answer that repeating cannot change; every sending is an operation of its own. The key is
-//! written into the object's metadata, so that the final books name it.
+//! written into the object's metadata, so that the final books name it. Keys that were answered
+//! long ago are sent again, some payments go to two frontends at once, one wallet runs dry and one
+//! is hot.
 
+mod chance;
+mod open;
+mod options;
+mod pace;
 mod read_back;
+mod recorder;
+mod send;
 mod session;
 
-use crate::history::{Account, Answer, Fault, History, Operation, Request, Side};
+use crate::history::clock::Clock;
+use crate::history::{Account, Fault, History};
+use crate::limits::ASKED_AGAIN;
 use anyhow::{Context, Result, bail};
-use florin_node::client::Client;
-use florin_node::demo::books::{CURRENCY, post, text};
-use serde_json::json;
-use session::{Session, send};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+pub use options::{LoadOptions, Mix, PartnerKey};
+pub use recorder::Counts;
+use recorder::Recorder;
+use session::{Books, Session};
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Load on a partner's books that nobody else uses.
+/// Load on books of its own: accounts that nobody else uses.
 pub struct Load {
     recorder: Arc<Recorder>,
-    clients: Vec<Client>,
+    books: Vec<Arc<Books>>,
     accounts: Vec<Account>,
     sessions: JoinSet<()>,
-}
-
-/// What the sessions share.
-struct Recorder {
-    began: Instant,
-    operations: Mutex<Vec<Operation>>,
-    acknowledged: watch::Sender<u64>,
-    stop: AtomicBool,
+    rate: watch::Sender<f64>,
+    seed: u64,
 }
 
 impl Load {
-    /// Opens a bank, a shop and a wallet for each sum of `funds`, funds the wallets, and starts
-    /// `each` sessions per wallet. Must be called within a tokio runtime.
-    pub async fn start(clients: &[Client], funds: &[u64], each: usize) -> Result<Load> {
-        let Some(first) = clients.first() else {
-            bail!("no frontend")
-        };
-        let recorder = Arc::new(Recorder {
-            began: Instant::now(),
-            operations: Mutex::default(),
-            acknowledged: watch::Sender::new(0),
-            stop: AtomicBool::new(false),
-        });
-        let bank = open(first, "bank", Side::Debits, false).await?;
-        let shop = open(first, "shop", Side::Credits, false).await?;
-        let (mut accounts, mut sessions) = (vec![bank.clone(), shop.clone()], JoinSet::new());
-        for (number, amount) in funds.iter().enumerate() {
-            let wallet = open(first, &format!("wallet-{number}"), Side::Credits, true).await?;
-            let request = Request::Transfer {
-                debit: bank.id.clone(),
-                credit: wallet.id.clone(),
-                amount: *amount,
+    /// Opens accounts for every partner, funds the wallets and starts to ask. Must be called
+    /// within a tokio runtime.
+    pub async fn start(options: LoadOptions) -> Result<Load> {
+        if options.endpoints.is_empty() || options.partners.is_empty() {
+            bail!("a load needs a frontend and a partner's key");
+        }
+        let recorder = Arc::new(Recorder::new(options.clock));
+        let (mut books, mut accounts) = (Vec::new(), Vec::new());
+        for partner in &options.partners {
+            let opened = open::open(&options, partner, &recorder).await;
+            let (its, opened) = opened.with_context(|| format!("partner {}", partner.name))?;
+            books.push(Arc::new(its));
+            accounts.extend(opened);
+        }
+        let partners = options.partners.len() as f64;
+        let rate = watch::Sender::new(options.mix.per_second.unwrap_or_default() / partners);
+        let mut sessions = JoinSet::new();
+        for (number, its) in books.iter().enumerate() {
+            let seed = options.seed.wrapping_add((number as u64) << 32);
+            let (its, recorder) = (its.clone(), recorder.clone());
+            match options.mix.per_second {
+                Some(_) => sessions.spawn(pace::open(its, recorder, seed, rate.subscribe())),
+                None => sessions.spawn(pace::closed(its, recorder, seed)),
             };
-            let key = format!("fund-{number}");
-            let answer = send(&recorder, first, "cashier", &key, &request).await;
-            if !matches!(answer, Answer::Acknowledged { .. }) {
-                bail!("a wallet was not funded: {answer}");
-            }
-            for one in 0..each {
-                let name = format!("payer-{number}-{one}");
-                let (wallet, shop) = (wallet.id.clone(), shop.id.clone());
-                let clients = clients.to_vec();
-                sessions.spawn(Session::new(name, wallet, shop, clients, recorder.clone()).run());
-            }
-            accounts.push(wallet);
         }
         Ok(Load {
             recorder,
-            clients: clients.to_vec(),
+            books,
             accounts,
             sessions,
+            rate,
+            seed: options.seed,
         })
     }
 
-    /// Microseconds since the load began, by the clock of its history.
+    /// The clock of its history.
+    pub fn clock(&self) -> Clock {
+        self.recorder.clock
+    }
+
+    /// Microseconds since the run began, by the clock of its history.
     pub fn now(&self) -> u64 {
-        self.recorder.now()
+        self.recorder.clock.now()
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        self.recorder.counts()
     }
 
     /// Waits until this many more payments are acknowledged; says whether they were in time.
     pub async fn wait_for_more(&self, more: u64, patience: Duration) -> bool {
-        let mut told = self.recorder.acknowledged.subscribe();
+        let mut told = self.recorder.watch();
         let goal = *told.borrow_and_update() + more;
         let reached = told.wait_for(|count| *count >= goal);
         matches!(tokio::time::timeout(patience, reached).await, Ok(Ok(_)))
     }
 
-    /// Lets every session finish what it is at, reads the books back, and tells the whole run.
+    /// From now on so many operations a second are begun over all partners; does nothing to a load
+    /// that was started without a rate.
+    pub fn set_rate(&self, per_second: f64) {
+        let partners = self.books.len().max(1) as f64;
+        self.rate.send_replace(per_second / partners);
+    }
+
+    /// Lets every session finish what it is at, sends a sample of all keys that were ever answered
+    /// once more, reads every account and then the books, and tells the whole run. Answers a
+    /// history without books, rather than none, if they cannot be read.
     pub async fn finish(mut self, about: &str, faults: Vec<Fault>) -> Result<History> {
-        self.recorder.stop.store(true, Ordering::Relaxed);
+        self.recorder.stop();
         while let Some(ended) = self.sessions.join_next().await {
             ended.context("a session failed")?;
         }
-        let first = self.clients.first().context("no frontend")?;
-        let books = read_back::read_back(first).await?;
+        for books in &self.books {
+            self.ask_again(books).await;
+        }
+        let books = read_back::read_back(&self.books, &self.accounts).await;
+        let (books, about) = match books {
+            Ok(books) => (Some(books), about.to_owned()),
+            Err(error) => (
+                None,
+                format!("{about} (the books could not be read: {error:#})"),
+            ),
+        };
         Ok(History {
-            about: about.to_owned(),
+            about,
             accounts: self.accounts,
             operations: self.recorder.take(),
             faults,
-            books: Some(books),
+            books,
+            ..History::default()
         })
     }
-}
 
-impl Recorder {
-    fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
-    fn record(&self, operation: Operation) {
-        let acknowledged = matches!(operation.answer, Answer::Acknowledged { .. });
-        let all = self.operations.lock();
-        all.unwrap_or_else(PoisonError::into_inner).push(operation);
-        if acknowledged {
-            self.acknowledged.send_modify(|count| *count += 1);
+    /// What was answered before the faults must be answered alike after them.
+    async fn ask_again(&self, books: &Arc<Books>) {
+        let mut session = Session::auditor(books, &self.recorder, self.seed);
+        let mine = |key: &str| key.starts_with(&*books.run_and_partner());
+        let all = self.recorder.all_decided();
+        let some = all
+            .into_iter()
+            .filter(|(key, _)| mine(key))
+            .take(ASKED_AGAIN);
+        for (key, request) in some {
+            session.insist(&key, &request).await;
+        }
+        for account in books.wallets.iter().chain(&books.shops) {
+            session.look(account.clone()).await;
         }
     }
-
-    fn take(&self) -> Vec<Operation> {
-        let all = self.operations.lock();
-        let mut all = std::mem::take(&mut *all.unwrap_or_else(PoisonError::into_inner));
-        all.sort_by_key(|one| one.returned);
-        all
-    }
-}
-
-async fn open(client: &Client, name: &str, grows_by: Side, floored: bool) -> Result<Account> {
-    let kind = match grows_by {
-        Side::Debits => "asset",
-        Side::Credits => "liability",
-    };
-    let constraint = if floored {
-        "debits_within_credits"
-    } else {
-        "none"
-    };
-    let body = json!({"currency": CURRENCY, "kind": kind, "constraint": constraint});
-    let opened = post(client, "/v1/accounts", &format!("open-{name}"), &body).await?;
-    Ok(Account {
-        id: text(&opened.json()?, "id")?,
-        grows_by,
-        floored,
-    })
 }

@@ -37,6 +37,15 @@ impl Verdict {
         matches!(self.finding, Finding::Pass(_))
     }
 
+    /// `pass`, `fail` or `inconclusive`.
+    pub fn word(&self) -> &'static str {
+        match self.finding {
+            Finding::Pass(_) => "pass",
+            Finding::Fail { .. } => "fail",
+            Finding::Inconclusive(_) => "inconclusive",
+        }
+    }
+
     /// Whether it does not hold.
     pub fn failed(&self) -> bool {
         matches!(self.finding, Finding::Fail { .. })

@@ -2,7 +2,7 @@
 
 use florin_chaos::check;
 use florin_chaos::history::Fault;
-use florin_chaos::load::Load;
+use florin_chaos::load::{Load, LoadOptions, PartnerKey};
 use florin_chaos::verdict::exit_code;
 use florin_node::cluster::process::{Restart, State};
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
@@ -60,13 +60,15 @@ async fn a_leader_is_killed_and_every_checker_holds() {
     let by = Instant::now() + PATIENCE;
     let cluster = Cluster::start(topology, options).await.unwrap();
     let partner = cluster.onboard("Chaos", None, by).await.unwrap();
-    let clients = cluster.clients(&partner.secret_key).unwrap();
-    // The last wallet runs dry, so that refusals are judged as well.
-    let load = Load::start(&clients, &[1_000_000, 1_000_000, 100], 2)
-        .await
-        .unwrap();
-    assert!(load.wait_for_more(SOME, PATIENCE).await, "before");
     let group = cluster.group_of(&partner, by).await.unwrap();
+    let key = PartnerKey {
+        name: "chaos".into(),
+        secret: partner.secret_key.clone(),
+        group: Some(group.0.into()),
+    };
+    let options = LoadOptions::new(cluster.urls(), Some(cluster.ca()), vec![key]);
+    let load = Load::start(options).await.unwrap();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "before");
     let leader = cluster.leader_of(group, by).await.unwrap().0;
     cluster.kill(leader, true).await.unwrap();
     let began = load.now();
@@ -77,9 +79,12 @@ async fn a_leader_is_killed_and_every_checker_holds() {
     assert!(load.wait_for_more(SOME, PATIENCE).await, "after");
     let fault = Fault {
         what: format!("SIGKILL of {}", cluster.name_of(leader)),
+        class: "kill".into(),
+        targets: vec![cluster.name_of(leader)],
         began,
         ended,
         evidence: matches!(state, State::Ended { .. }).then(|| format!("{state:?}")),
+        ..Fault::default()
     };
     let history = load.finish("leader killed", vec![fault]).await.unwrap();
     let verdicts = check::all(&history);

@@ -11,7 +11,7 @@ pub fn check(history: &History) -> Verdict {
     let mut wrongs = Wrongs::new("acknowledged");
     let there: Option<HashMap<&str, &Effect>> = history.books.as_ref().map(|books| {
         let effects = books.effects.iter();
-        effects.map(|effect| (effect.id.as_str(), effect)).collect()
+        effects.map(|effect| (&*effect.id, effect)).collect()
     });
     let mut acknowledged = 0;
     for (number, operation) in history.operations.iter().enumerate() {
@@ -26,7 +26,7 @@ pub fn check(history: &History) -> Verdict {
             continue;
         }
         let Some(there) = &there else { continue };
-        match there.get(id.as_str()) {
+        match there.get(&**id) {
             None => wrongs.operation(number, "it is not in the final books"),
             Some(effect) if effect.moves() != asked => {
                 wrongs.operation(

@@ -27,7 +27,7 @@ pub fn check(history: &History) -> Verdict {
 fn both_sides_are_equal(books: &Books, wrongs: &mut Wrongs) {
     let mut sums: BTreeMap<&str, (u128, u128)> = BTreeMap::new();
     for account in &books.accounts {
-        let (debits, credits) = sums.entry(&account.currency).or_default();
+        let (debits, credits) = sums.entry(account.currency.as_str()).or_default();
         *debits += u128::from(account.debits);
         *credits += u128::from(account.credits);
     }
@@ -48,7 +48,7 @@ fn accounts_hold_their_sums(books: &Books, wrongs: &mut Wrongs) {
     }
     let mut seen = HashSet::new();
     for account in &books.accounts {
-        let id = account.id.as_str();
+        let id = &*account.id;
         let (debits, credits) = sums.get(id).copied().unwrap_or_default();
         let held = (u128::from(account.debits), u128::from(account.credits));
         if held != (debits, credits) {
@@ -63,7 +63,7 @@ fn accounts_hold_their_sums(books: &Books, wrongs: &mut Wrongs) {
     }
     for effect in &books.effects {
         for account in [&effect.debit, &effect.credit] {
-            if !seen.contains(account.as_str()) {
+            if !seen.contains(&**account) {
                 let id = &effect.id;
                 wrongs.books(format_args!("{id} names {account}, which is not there"));
             }

@@ -64,7 +64,7 @@ fn accounts_read(history: &History) -> BTreeSet<&str> {
         .iter()
         .filter_map(|one| match &one.request {
             Request::Balance { account } if matches!(one.answer, Answer::Balance { .. }) => {
-                Some(account.as_str())
+                Some(&**account)
             }
             _ => None,
         });
@@ -114,8 +114,12 @@ fn asked(history: &History, account: &Account, numbers: &[usize]) -> Option<Even
     let same = maybe().filter(|(_, other)| other.request == one.request);
     let invoked = same.map(|(_, other)| other.invoked).min()?;
     let amount = i128::from(moves.amount);
-    let debited = if moves.debit == account.id { amount } else { 0 };
-    let credited = if moves.credit == account.id {
+    let debited = if *moves.debit == *account.id {
+        amount
+    } else {
+        0
+    };
+    let credited = if *moves.credit == *account.id {
         amount
     } else {
         0
@@ -127,7 +131,7 @@ fn asked(history: &History, account: &Account, numbers: &[usize]) -> Option<Even
     let (what, returned) = match &one.answer {
         Answer::Acknowledged { .. } => (What::Change(change), Some(one.returned)),
         Answer::Unknown => (What::Change(change), None),
-        Answer::Refused { code } if code == TOO_LITTLE && account.floored && change < 0 => {
+        Answer::Refused { code } if **code == *TOO_LITTLE && account.floored && change < 0 => {
             (What::TooLittleFor(-change), Some(one.returned))
         }
         Answer::Refused { .. } | Answer::Balance { .. } | Answer::SurelyNot => return None,

@@ -37,7 +37,7 @@ pub fn check(history: &History) -> Verdict {
             let why = format!("operation {number} saw {balance} at the same entry");
             wrongs.operation(read.number, why);
         }
-        let session = (read.asked.session.as_str(), read.account);
+        let session = (&*read.asked.session, read.account);
         sessions.entry(session).or_default().push(read);
     }
     let done = done(history);

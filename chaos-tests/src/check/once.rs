@@ -70,7 +70,7 @@ fn answers_are_the_same(history: &History, numbers: &[usize], wrongs: &mut Wrong
                 wrongs.operation(number, why);
             }
         }
-        let reused = matches!(&one.answer, Answer::Refused { code } if code == KEY_REUSED);
+        let reused = matches!(&one.answer, Answer::Refused { code } if **code == *KEY_REUSED);
         if reused && operations().all(|(_, other)| other.request == one.request) {
             wrongs.operation(number, "its key was never used for another request");
         }

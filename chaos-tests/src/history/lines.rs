@@ -4,13 +4,20 @@
 //! {"line":"history","version":1,"about":"three regions, leader killed"}
 //! {"line":"account","id":"acct_w","grows_by":"credits","floored":true}
 //! {"line":"operation","session":"ann","key":"k1","request":{"do":"payment",…},"invoked":5,"returned":9,"answer":{"is":"acknowledged",…}}
-//! {"line":"fault","what":"SIGKILL of fra-1","began":20,"ended":80,"evidence":"signal 9"}
+//! {"line":"fault","what":"SIGKILL of fra-1","class":"kill","began":20,"ended":80,"evidence":"signal 9"}
+//! {"line":"leader","at":5,"group":1,"node":"fra-1","term":2}
+//! {"line":"healed","at":80,"bound_ms":5000}
+//! {"line":"replica","node":"fra-1","group":1,"applied":9,"hash":"ab…"}
+//! {"line":"failpoint","node":"fra-1","site":"storage.log.sync","hits":7,"fired":0}
+//! {"line":"run","scenario":"leader-killed","seed":1,…}
 //! {"line":"books","accounts":[…],"effects":[…]}
 //! ```
 //!
 //! The first line is the header. The books are one line, so that half of them cannot pass for all.
 
-use super::{Account, Answer, Books, Fault, History, Operation};
+use super::{
+    Account, Answer, Books, Fault, Healed, History, Hits, Leader, Operation, Replica, Run,
+};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 
@@ -24,6 +31,11 @@ enum Line {
     Account(Account),
     Operation(Operation),
     Fault(Fault),
+    Leader(Leader),
+    Healed(Healed),
+    Replica(Replica),
+    Failpoint(Hits),
+    Run(Run),
     Books(Books),
 }
 
@@ -57,12 +69,22 @@ pub fn write(history: &History, to: impl Write) -> io::Result<()> {
         version: VERSION,
         about: history.about.clone(),
     });
+    let run = history.run.iter().cloned().map(Line::Run);
     let accounts = history.accounts.iter().cloned().map(Line::Account);
     let operations = history.operations.iter().cloned().map(Line::Operation);
     let faults = history.faults.iter().cloned().map(Line::Fault);
+    let leaders = history.leaders.iter().cloned().map(Line::Leader);
+    let healed = history.healed.iter().copied().map(Line::Healed);
+    let replicas = history.replicas.iter().cloned().map(Line::Replica);
+    let failpoints = history.failpoints.iter().cloned().map(Line::Failpoint);
     let books = history.books.iter().cloned().map(Line::Books);
-    let body = accounts.chain(operations).chain(faults).chain(books);
-    for line in std::iter::once(header).chain(body) {
+    let asked = run.chain(accounts).chain(operations).chain(faults);
+    let seen = leaders.chain(healed).chain(replicas).chain(failpoints);
+    for line in std::iter::once(header)
+        .chain(asked)
+        .chain(seen)
+        .chain(books)
+    {
         serde_json::to_writer(&mut to, &line)?;
         to.write_all(b"\n")?;
     }
@@ -110,6 +132,12 @@ fn take(history: &mut History, number: usize, line: Line) -> Result<(), String> 
             return Err("the fault ended before it began".into());
         }
         Line::Fault(fault) => history.faults.push(fault),
+        Line::Leader(leader) => history.leaders.push(leader),
+        Line::Healed(healed) => history.healed.push(healed),
+        Line::Replica(replica) => history.replicas.push(replica),
+        Line::Failpoint(hits) => history.failpoints.push(hits),
+        Line::Run(_) if history.run.is_some() => return Err("a second run".into()),
+        Line::Run(run) => history.run = Some(run),
         Line::Books(_) if history.books.is_some() => {
             return Err("the books a second time".into());
         }

@@ -1,71 +1,108 @@
-//! One session: it pays, reads, and insists.
+//! One session: what it asks, it asks one after the other, and it insists on an answer.
 
-use super::Recorder;
-use crate::history::{Answer, Operation, Request};
-use crate::limits::{INSIST, PAUSE};
-use florin_node::client::{self, Client, ClientError};
-use florin_node::demo::books::{CURRENCY, minor_units};
-use serde_json::{Value, json};
+use super::chance::Chance;
+use super::options::Mix;
+use super::recorder::Recorder;
+use super::send::{Frontend, Sender};
+use crate::history::{Answer, Name, Request};
+use crate::limits::PAUSE;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Every which operation of a session is a read.
-const READ_EVERY: u64 = 3;
+/// A partner's books, as sessions use them.
+pub(super) struct Books {
+    pub(super) partner: String,
+    /// The prefix of keys.
+    pub(super) run: String,
+    pub(super) frontends: Vec<Frontend>,
+    pub(super) bank: Name,
+    pub(super) shops: Vec<Name>,
+    /// Those with plenty first; the first of all is the hot one.
+    pub(super) wallets: Vec<Name>,
+    pub(super) mix: Mix,
+}
 
 pub(super) struct Session {
-    name: String,
-    wallet: String,
-    shop: String,
-    clients: Vec<Client>,
+    name: Name,
+    twin: Name,
+    lane: usize,
+    books: Arc<Books>,
     recorder: Arc<Recorder>,
+    chance: Chance,
+    /// Keys made so far.
+    keys: u64,
     /// Which frontend is asked next.
     at: usize,
 }
 
 impl Session {
     pub(super) fn new(
-        name: String,
-        wallet: String,
-        shop: String,
-        clients: Vec<Client>,
-        recorder: Arc<Recorder>,
+        lane: usize,
+        books: &Arc<Books>,
+        recorder: &Arc<Recorder>,
+        seed: u64,
     ) -> Session {
+        let name = format!("{}-{lane}", books.partner);
         Session {
-            name,
-            wallet,
-            shop,
-            clients,
-            recorder,
-            at: 0,
+            twin: format!("{name}'").into(),
+            name: name.into(),
+            lane,
+            books: books.clone(),
+            recorder: recorder.clone(),
+            chance: Chance::new(seed, lane as u64),
+            keys: 0,
+            at: lane,
         }
     }
 
+    /// The session that asks once more after all others.
+    pub(super) fn auditor(books: &Arc<Books>, recorder: &Arc<Recorder>, seed: u64) -> Session {
+        Session {
+            name: format!("{}-auditor", books.partner).into(),
+            ..Session::new(0, books, recorder, seed)
+        }
+    }
+
+    /// Asks until the load is stopped.
     pub(super) async fn run(mut self) {
-        let mut count = 0;
-        while !self.recorder.stop.load(Ordering::Relaxed) {
-            count += 1;
-            if count % READ_EVERY == 0 {
-                self.read().await;
-            } else {
-                self.pay(&format!("{}-{count}", self.name), 1 + count % 9)
-                    .await;
-            }
+        while !self.recorder.stopped() {
+            self.step().await;
         }
     }
 
-    async fn pay(&mut self, key: &str, amount: u64) {
-        let request = Request::Payment {
-            source: self.wallet.clone(),
-            destination: self.shop.clone(),
-            amount,
-        };
-        let by = Instant::now() + INSIST;
+    /// One thing, until it is answered or given up.
+    pub(super) async fn step(&mut self) {
+        let mix = &self.books.mix;
+        let drawn = self.chance.below(100) as u64;
+        let [read, transfer, replay, duplicate] = [
+            mix.read_percent,
+            mix.transfer_percent,
+            mix.replay_percent,
+            mix.duplicate_percent,
+        ]
+        .map(u64::from);
+        if drawn < read {
+            self.read().await;
+        } else if drawn < read + transfer {
+            self.refill().await;
+        } else if drawn < read + transfer + replay {
+            self.replay().await;
+        } else if drawn < read + transfer + replay + duplicate {
+            self.pay_twice_at_once().await;
+        } else {
+            let (key, request) = (self.key(), self.payment());
+            self.insist(&key, &request).await;
+        }
+    }
+
+    /// Sends what was decided before again, and insists.
+    pub(super) async fn insist(&mut self, key: &Name, request: &Request) {
+        let by = Instant::now() + Duration::from_millis(self.books.mix.insist_ms);
         loop {
-            let client = &self.clients[self.at % self.clients.len()];
-            let answer = send(&self.recorder, client, &self.name, key, &request).await;
-            let may_be_repeated = matches!(answer, Answer::SurelyNot | Answer::Unknown);
-            if !may_be_repeated || Instant::now() > by {
+            let answer = self.send(Some(key), request).await;
+            let again = matches!(answer, Answer::SurelyNot | Answer::Unknown);
+            if !again || Instant::now() > by {
                 return;
             }
             self.at += 1;
@@ -73,105 +110,121 @@ impl Session {
         }
     }
 
-    /// One read; an answer that does not come is no evidence, and is asked for again by the next.
+    /// One read; an answer that does not come is no evidence, and is not insisted on.
     async fn read(&mut self) {
-        let client = &self.clients[self.at % self.clients.len()];
-        let path = format!("/v1/accounts/{}/balance", self.wallet);
-        let invoked = self.recorder.now();
-        let read = client.get(&path).await;
-        let answer = match read {
-            Ok(read) if read.status.is_success() => balance(&read).unwrap_or(Answer::Unknown),
-            Ok(_) | Err(_) => Answer::Unknown,
+        let at = self
+            .chance
+            .below(self.books.wallets.len() + self.books.shops.len());
+        let accounts = self.books.wallets.iter().chain(&self.books.shops);
+        let Some(account) = accounts.skip(at).next().cloned() else {
+            return;
         };
-        let failed = answer == Answer::Unknown;
-        self.recorder.record(Operation {
-            session: self.name.clone(),
-            key: None,
-            request: Request::Balance {
-                account: self.wallet.clone(),
-            },
-            invoked,
-            returned: self.recorder.now(),
-            answer,
-        });
-        if failed {
-            self.at += 1;
-            sleep(PAUSE).await;
+        self.look(account).await;
+    }
+
+    /// Reads one account once.
+    pub(super) async fn look(&mut self, account: Name) -> bool {
+        let answer = self.send(None, &Request::Balance { account }).await;
+        if matches!(answer, Answer::Balance { .. }) {
+            return true;
+        }
+        self.at += 1;
+        sleep(PAUSE).await;
+        false
+    }
+
+    /// Money from the bank into a wallet, so that dry ones are refused sometimes and not always.
+    async fn refill(&mut self) {
+        let wallet = self.chance.below(self.books.wallets.len());
+        let request = Request::Transfer {
+            debit: self.books.bank.clone(),
+            credit: self.books.wallets[wallet].clone(),
+            amount: 1 + self.chance.below(500) as u64,
+        };
+        let key = self.key();
+        self.insist(&key, &request).await;
+    }
+
+    /// A key that was answered long ago, perhaps by a leader that is dead by now.
+    async fn replay(&mut self) {
+        let drawn = self.chance.next();
+        let Some((key, request)) = self.recorder.decided(drawn) else {
+            return;
+        };
+        if !key.starts_with(&*self.books.run_and_partner()) {
+            return;
+        }
+        if drawn >> 32 & 7 == 0 {
+            // Another request by the same key: it must be refused, and the first answer stays.
+            let other = self.payment();
+            if other != request {
+                self.send(Some(&key), &other).await;
+            }
+        }
+        self.insist(&key, &request).await;
+    }
+
+    async fn pay_twice_at_once(&mut self) {
+        let (key, request) = (self.key(), self.payment());
+        let frontends = &self.books.frontends;
+        let [one, other] = [self.at, self.at + 1].map(|at| &frontends[at % frontends.len()]);
+        let (chance, twin_chance) = (self.chance.next(), self.chance.next());
+        let sender = self.sender(&self.name);
+        let twin = self.sender(&self.twin);
+        let (first, second) = tokio::join!(
+            sender.send(one, Some(&key), &request, chance),
+            twin.send(other, Some(&key), &request, twin_chance),
+        );
+        if !first.is_final() || !second.is_final() {
+            self.insist(&key, &request).await;
         }
     }
-}
 
-/// Sends a payment or transfer once and records what came of it.
-pub(super) async fn send(
-    recorder: &Recorder,
-    client: &Client,
-    session: &str,
-    key: &str,
-    request: &Request,
-) -> Answer {
-    let metadata = json!({ "key": key });
-    let (path, body) = match request {
+    async fn send(&mut self, key: Option<&Name>, request: &Request) -> Answer {
+        let chance = self.chance.next();
+        let frontends = &self.books.frontends;
+        let frontend = &frontends[self.at % frontends.len()];
+        self.sender(&self.name)
+            .send(frontend, key, request, chance)
+            .await
+    }
+
+    fn sender<'a>(&'a self, session: &'a Name) -> Sender<'a> {
+        Sender {
+            recorder: &self.recorder,
+            lane: self.lane,
+            session,
+            attempt: Duration::from_millis(self.books.mix.attempt_ms),
+        }
+    }
+
+    fn payment(&mut self) -> Request {
+        let hot = self.chance.percent(self.books.mix.hot_percent);
+        let drawn = self.chance.below(self.books.wallets.len());
+        let wallet = if hot { 0 } else { drawn };
+        let shop = self.chance.below(self.books.shops.len());
         Request::Payment {
-            source,
-            destination,
-            amount,
-        } => (
-            "/v1/payments",
-            json!({"amount": amount, "currency": CURRENCY, "source": source,
-                "destination": destination, "metadata": metadata}),
-        ),
-        Request::Transfer {
-            debit,
-            credit,
-            amount,
-        } => (
-            "/v1/transfers",
-            json!({"amount": amount, "currency": CURRENCY, "debit_account": debit,
-                "credit_account": credit, "metadata": metadata}),
-        ),
-        Request::Balance { .. } => return Answer::SurelyNot,
-    };
-    let invoked = recorder.now();
-    let answer = understood(client.post(path, Some(key), &body).await);
-    recorder.record(Operation {
-        session: session.to_owned(),
-        key: Some(key.to_owned()),
-        request: request.clone(),
-        invoked,
-        returned: recorder.now(),
-        answer: answer.clone(),
-    });
-    answer
-}
+            source: self.books.wallets[wallet].clone(),
+            destination: self.books.shops[shop].clone(),
+            amount: 1 + self.chance.below(99) as u64,
+        }
+    }
 
-/// What an answer over HTTP means; docs/reliability.md has the table.
-fn understood(answer: Result<client::Answer, ClientError>) -> Answer {
-    let answer = match answer {
-        Ok(answer) => answer,
-        Err(ClientError::Connect { .. } | ClientError::Request(_)) => return Answer::SurelyNot,
-        Err(_) => return Answer::Unknown,
-    };
-    let body = answer.json().unwrap_or(Value::Null);
-    match answer.status.as_u16() {
-        200..300 => match (body["id"].as_str(), body["amount"].as_u64()) {
-            (Some(id), Some(amount)) => Answer::Acknowledged {
-                id: id.to_owned(),
-                amount,
-            },
-            _ => Answer::Unknown,
-        },
-        429 | 503 => Answer::SurelyNot,
-        400..500 => Answer::Refused {
-            code: body["error"]["code"].as_str().unwrap_or("?").to_owned(),
-        },
-        _ => Answer::Unknown,
+    fn key(&mut self) -> Name {
+        self.keys += 1;
+        format!(
+            "{}{}-{}",
+            self.books.run_and_partner(),
+            self.lane,
+            self.keys
+        )
+        .into()
     }
 }
 
-fn balance(answer: &client::Answer) -> Option<Answer> {
-    let body = answer.json().ok()?;
-    Some(Answer::Balance {
-        balance: minor_units(&body, "balance").ok()?.try_into().ok()?,
-        sequence: body["sequence"].as_u64()?,
-    })
+impl Books {
+    /// What all its keys begin with.
+    pub(super) fn run_and_partner(&self) -> String {
+        format!("{}-{}-", self.run, self.partner)
+    }
 }
