@@ -152,6 +152,8 @@ fn host_options(config: &NodeConfig, folder: &Folder, dialer: Dialer) -> HostOpt
         heartbeat: config.timing.heartbeat(),
         election_timeout: config.timing.election(),
         scrub_interval: Duration::from_secs(config.storage.scrub_hours * 60 * 60),
+        checkpoint_interval: Duration::from_secs(config.storage.checkpoint_seconds),
+        keep_checkpoints: config.storage.keep_checkpoints,
         snapshot_bytes_per_second: config.snapshots.mib_per_second * MIB,
         require_peer_roles: true,
         connect: Arc::new(dialer),

@@ -148,11 +148,14 @@ fn node_config(topology: &Topology, node: &Member) -> String {
         "id = {id}\ndata_dir = \"{data}\"\nlisten = \"{address}\"\nadvertise = \"{address}\"\nadmin_listen = \"{admin}\"\n\n\
          [tls]\nca = \"certs/ca.pem\"\ncert = \"certs/node-{id}.pem\"\nkey = \"certs/node-{id}.key\"\n\n\
          [timing]\nheartbeat_ms = {heartbeat}\nelection_ms = [{min}, {max}]\n\n\
-         [storage]\nsegment_mib = {}\nlog_cache_mib = {}\nstore_cache_mib = {}\nmin_free_mib = {}\n",
+         [storage]\nsegment_mib = {}\nlog_cache_mib = {}\nstore_cache_mib = {}\nmin_free_mib = {}\n\
+         checkpoint_seconds = {}\nkeep_checkpoints = {}\n",
         storage.segment_mib,
         storage.log_cache_mib,
         storage.store_cache_mib,
         storage.min_free_mib,
+        storage.checkpoint_seconds,
+        storage.keep_checkpoints,
         id = node.id,
         data = node.data_dir.display(),
         address = node.address(),

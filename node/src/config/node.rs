@@ -55,6 +55,11 @@ pub struct StorageConfig {
     pub min_free_mib: u64,
     /// How often each group's ledger on disk is read again, slowly, and checked.
     pub scrub_hours: u64,
+    /// How often everything is made durable outside the log, after which the log may be purged.
+    pub checkpoint_seconds: u64,
+    /// For how many checkpoints an entry stays in the log, for followers that lag; one that lags
+    /// further is sent a snapshot.
+    pub keep_checkpoints: usize,
 }
 
 impl Default for StorageConfig {
@@ -65,6 +70,8 @@ impl Default for StorageConfig {
             store_cache_mib: 128,
             min_free_mib: 256,
             scrub_hours: 24,
+            checkpoint_seconds: 30,
+            keep_checkpoints: 4,
         }
     }
 }
@@ -108,6 +115,15 @@ impl Checked for NodeConfig {
         }
         if !(1..=8_760).contains(&self.storage.scrub_hours) {
             return Err(("storage.scrub_hours", "must be from 1 to 8760".into()));
+        }
+        if !(1..=3_600).contains(&self.storage.checkpoint_seconds) {
+            return Err((
+                "storage.checkpoint_seconds",
+                "must be from 1 to 3600".into(),
+            ));
+        }
+        if !(1..=1_000).contains(&self.storage.keep_checkpoints) {
+            return Err(("storage.keep_checkpoints", "must be from 1 to 1000".into()));
         }
         if self.snapshots.mib_per_second == 0 {
             return Err(("snapshots.mib_per_second", "must be at least 1".into()));

@@ -93,6 +93,16 @@ fn a_wrong_node_file_is_refused_by_name() {
             "\"sin-1.example\" =",
             "field `reach`: `sin-1.example` is not host:port",
         ),
+        (
+            "checkpoint_seconds = 30",
+            "checkpoint_seconds = 0",
+            "field `storage.checkpoint_seconds`: must be from 1 to 3600",
+        ),
+        (
+            "keep_checkpoints = 4",
+            "keep_checkpoints = 0",
+            "field `storage.keep_checkpoints`: must be from 1 to 1000",
+        ),
     ];
     for (line, instead, expected) in rows {
         assert!(NODE.contains(line), "{line}");
