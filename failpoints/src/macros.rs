@@ -36,11 +36,20 @@ macro_rules! failpoint {
     ($($anything:tt)*) => {};
 }
 
-/// Whether the mistake of this name, which `MUTANTS` explains, is planted. `false` without the
-/// feature `faults`, so that the compiler takes the mistake out.
+/// Plants the mistake of this name, which `MUTANTS` explains.
+///
+/// ```text
+/// if mutant!("lease-kept-across-restart") { … }       whether it is planted; `false` without the feature
+/// mutant!("wall-clock-in-apply" => statements);       done if it is planted; nothing without the feature
+/// ```
 #[cfg(feature = "faults")]
 #[macro_export]
 macro_rules! mutant {
+    ($name:literal => $($mistake:tt)+) => {
+        if $crate::planted(const { $crate::mutant_number($name) }) {
+            $($mistake)+
+        }
+    };
     ($name:literal) => {
         $crate::planted(const { $crate::mutant_number($name) })
     };
@@ -50,6 +59,7 @@ macro_rules! mutant {
 #[cfg(not(feature = "faults"))]
 #[macro_export]
 macro_rules! mutant {
+    ($name:literal => $($mistake:tt)+) => {};
     ($name:literal) => {
         false
     };

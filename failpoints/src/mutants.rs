@@ -34,7 +34,7 @@ pub const fn mutant_number(name: &str) -> usize {
 pub const MUTANTS: &[Mutant] = &[
     live(
         "acknowledge-before-commit",
-        "the leader answers once an entry is durable on its own disk, before a quorum has it",
+        "the leader counts an entry as held by a peer as soon as it is sent, and answers",
     ),
     live(
         "flush-without-fsync",
@@ -50,7 +50,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     live(
         "keys-left-out-of-snapshot",
-        "a snapshot is sent without the remembered idempotency keys",
+        "a replica that installs a snapshot does not take over the remembered keys",
     ),
     live(
         "duplicates-caught-in-frontend-only",
@@ -79,7 +79,7 @@ pub const MUTANTS: &[Mutant] = &[
     },
     live(
         "checksums-off",
-        "records of the log and values of the store are taken without comparing their checksums",
+        "records of the log and snapshots are taken without comparing their checksums",
     ),
     live(
         "time-out-reported-as-failure",

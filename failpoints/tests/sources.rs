@@ -1,6 +1,6 @@
 //! Holds the tables of failpoints and mutants against the sources.
 
-use florin_failpoints::SITES;
+use florin_failpoints::{MUTANTS, SITES};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -38,4 +38,16 @@ fn every_failpoint_of_the_table_stands_once_in_the_sources() {
     let found = named("failpoint");
     let table: BTreeMap<_, _> = SITES.iter().map(|site| (site.name.to_owned(), 1)).collect();
     assert_eq!(found, table, "left: sources, right: SITES");
+}
+
+#[test]
+fn every_living_mutant_of_the_table_is_planted_somewhere() {
+    let found: Vec<String> = named("mutant").into_keys().collect();
+    let mut table: Vec<&str> = MUTANTS
+        .iter()
+        .filter(|mutant| mutant.live)
+        .map(|mutant| mutant.name)
+        .collect();
+    table.sort_unstable();
+    assert_eq!(found, table, "left: sources, right: MUTANTS");
 }

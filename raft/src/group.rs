@@ -7,6 +7,7 @@ use crate::replicated::Replicated;
 use crate::status::GroupStatus;
 use crate::types::{Peer, Types};
 use bytes::Bytes;
+use florin_failpoints::mutant;
 use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
@@ -230,6 +231,9 @@ impl Group {
     /// lease is used, for clocks run at different rates. Past that, one round of heartbeats
     /// serves all who wait.
     async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
+        mutant!("stale-read-from-paused-leader" => if self.inner.leads() {
+            return Ok(self.inner.replica.applied().map_or(0, |at| at.index));
+        });
         let wait = deadline.saturating_duration_since(Instant::now());
         let option = LinearizerOption::new(Some(self.inner.lease), true).with_wait_timeout(wait);
         let asked = tokio::time::timeout(wait, self.inner.raft.get_read_linearizer(option)).await;

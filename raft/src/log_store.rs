@@ -5,6 +5,7 @@ mod suite;
 
 use crate::limits;
 use crate::types::{self, Ballot, Entry, Peer, RaftLogId, RaftVote, Types};
+use florin_failpoints::mutant;
 use florin_ledger::id::GroupId;
 use florin_storage::log::GroupLog;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -173,6 +174,7 @@ impl RaftLogStorage<Types> for LogStore {
         {
             let mut ballot = self.ballot.lock();
             *ballot = Ballot::new(Some(vote), std::mem::take(&mut ballot.peers));
+            mutant!("vote-not-persisted" => return Ok(()));
             let done = Box::new(move |result| drop(done.send(result)));
             self.log.save_vote(ballot.encode(), done);
         }

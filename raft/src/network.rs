@@ -7,6 +7,7 @@ use crate::transport::link::{Link, LinkError, Session, Target};
 use crate::transport::proto::message::Body;
 use crate::transport::wire::{self, BadMessage};
 use crate::types::{Peer, RaftVote, Types};
+use florin_failpoints::mutant;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -339,6 +340,10 @@ where
                             return Some((Err(rpc_error(error)), None));
                         }
                         this.in_flight += 1;
+                        // What was sent counts as held; the peer's own answer follows.
+                        mutant!("acknowledge-before-commit" => if let Some(last) = request.entries.last() {
+                            return Some((Ok(Ok(Some(last.log_id))), Some(this)));
+                        });
                     }
                 },
             }

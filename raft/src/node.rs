@@ -7,6 +7,7 @@ use crate::options::HostOptions;
 use crate::replicated::Replicated;
 use crate::snapshot::Rate;
 use crate::transport::link::{Link, Target};
+use florin_failpoints::mutant;
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::Log;
 use florin_storage::replica::Store;
@@ -55,6 +56,7 @@ impl Node {
 
     /// Promises to leaders from before the start may still hold.
     pub(crate) fn has_just_started(&self) -> bool {
+        mutant!("lease-kept-across-restart" => return false);
         self.started.elapsed() < self.options.election_timeout.1
     }
 

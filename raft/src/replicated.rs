@@ -12,6 +12,7 @@ use crate::snapshot;
 use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
+use florin_failpoints::mutant;
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
@@ -212,6 +213,9 @@ fn config(node: &Node) -> Result<Config, StartError> {
         install_snapshot_timeout: millis(limits::SNAPSHOT_TIMEOUT),
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(false),
+        // Peers that turn out not to hold what was counted must not end the leader: it would be
+        // seen at once, by nobody's merit.
+        allow_log_reversion: mutant!("acknowledge-before-commit").then_some(true),
         ..Config::default()
     };
     config

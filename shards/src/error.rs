@@ -2,6 +2,7 @@
 
 use crate::attempt::GiveUp;
 use crate::limits::RETRY_AFTER;
+use florin_failpoints::mutant;
 use florin_ledger::directory::DirectoryRefusal;
 use florin_ledger::id::GroupId;
 use std::time::Duration;
@@ -102,6 +103,7 @@ impl From<GiveUp> for SubmitError {
             // Commands ask for no freshness.
             GiveUp::NoLeader | GiveUp::NotFresh => SubmitError::NoLeader,
             GiveUp::Rejected(why) => SubmitError::Rejected(why),
+            GiveUp::Unknown if mutant!("time-out-reported-as-failure") => SubmitError::NoLeader,
             GiveUp::Unknown => SubmitError::OutcomeUnknown,
         }
     }

@@ -16,6 +16,7 @@
 
 use super::limits::SECTOR;
 use crate::position::LogPosition;
+use florin_failpoints::mutant;
 use std::ops::Range;
 
 /// The length of a header.
@@ -128,7 +129,8 @@ impl Header {
     pub(super) fn decode(bytes: &[u8]) -> Result<Header, NoHeader> {
         let bytes = bytes.get(..HEADER).ok_or(NoHeader::Broken)?;
         let crc = u32_at(bytes, 68);
-        if u32_at(bytes, 0) != MAGIC || crc32c::crc32c(&bytes[..HEADER - 4]) != crc {
+        let whole = crc32c::crc32c(&bytes[..HEADER - 4]) == crc || mutant!("checksums-off");
+        if u32_at(bytes, 0) != MAGIC || !whole {
             return Err(NoHeader::Broken);
         }
         if bytes[4] != VERSION {

@@ -9,6 +9,7 @@
 use super::limits::SECTOR;
 use super::record::{HEADER, Header, Kind, NoHeader, is_zero, record_len, sectors};
 use super::round::Tip;
+use florin_failpoints::mutant;
 use std::ops::Range;
 
 /// One record whose header is whole.
@@ -121,7 +122,7 @@ impl<'a> Walk<'a> {
             let last = header.last;
             self.check_padding(body.end, at, &mut reading);
             reading.found.push(Found {
-                whole: crc == Some(header.body_crc),
+                whole: crc == Some(header.body_crc) || mutant!("checksums-off"),
                 header,
                 body,
             });

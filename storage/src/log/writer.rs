@@ -10,7 +10,7 @@ use super::shared::Shared;
 use super::slots::Place;
 use crate::disk::DiskFile;
 use crate::position::LogPosition;
-use florin_failpoints::failpoint;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
 use std::collections::VecDeque;
 use std::io;
@@ -236,7 +236,14 @@ impl Writer {
         if let Err(error) = file.write_all_at(bytes, self.tip.offset) {
             return Outcome::Failed("cannot write", error);
         }
-        if let Err(error) = file.sync_data() {
+        let synced = if mutant!("flush-without-fsync") {
+            Ok(())
+        } else {
+            file.sync_data()
+        };
+        if let Err(error) = synced
+            && !mutant!("go-on-after-failed-fsync")
+        {
             return Outcome::Failed("cannot sync", error);
         }
         metrics::histogram!("florin_log_round_seconds").record(began.elapsed().as_secs_f64());

@@ -9,11 +9,12 @@ use super::error::InstallError;
 use super::frame::{self, SnapshotHeader};
 use super::key::Key;
 use super::limits::{FORMAT, LOAD_BATCH_BYTES, SNAPSHOT_CHUNK_BYTES};
-use super::load::{Header, LoadError, load};
+use super::load::{Header, LoadError, load_received};
 use super::object::{decode_value, encode};
 use super::snapshot::check_pair;
 use crate::position::LogPosition;
 use bytes::Bytes;
+use florin_failpoints::mutant;
 use florin_ledger::state::State;
 use std::sync::Arc;
 
@@ -74,7 +75,8 @@ impl SnapshotWriter {
             (frame::HEADER, None) => self.header = Some(self.read_header(body)?),
             (frame::PAIRS, Some(_)) => self.take_pairs(body)?,
             (frame::END, Some(_)) => {
-                if body != self.hasher.finalize().as_bytes() {
+                let differs = body != self.hasher.finalize().as_bytes();
+                if differs && !mutant!("checksums-off") {
                     return Err(InstallError::Hash);
                 }
                 self.ended = true;
@@ -99,7 +101,7 @@ impl SnapshotWriter {
         self.write_waiting()?;
         let value = encode(&header)?;
         self.tree.write(vec![(Key::Header.encode(), Some(value))])?;
-        let state = match load(&*self.tree, self.shared.group) {
+        let state = match load_received(&*self.tree, self.shared.group) {
             Ok((state, _)) => state,
             Err(LoadError::Backend(error)) => return Err(error.into()),
             Err(LoadError::Books(violation)) => {

@@ -22,6 +22,8 @@ mod journal;
 mod key;
 mod limits;
 mod load;
+#[cfg(feature = "faults")]
+mod mistakes;
 mod numbers;
 mod object;
 mod overlay;
@@ -47,7 +49,10 @@ pub use store::{Store, StoreOptions};
 
 use self::core::Shared;
 use self::load::Membership;
+#[cfg(feature = "faults")]
+use self::mistakes::apply_batch;
 use bytes::Bytes;
+#[cfg(not(feature = "faults"))]
 use florin_ledger::apply::apply_batch;
 use florin_ledger::directory::Item;
 use florin_ledger::effect::Decision;

@@ -18,6 +18,7 @@ use super::object::{encode, encode_object};
 use super::overlay::Overlay;
 use super::snapshot::belongs;
 use crate::position::LogPosition;
+use florin_failpoints::mutant;
 use florin_ledger::id::Timestamp;
 use std::sync::Arc;
 
@@ -68,7 +69,10 @@ fn persist_locked(
 /// Puts a fresh overlay in front; none if there is nothing that may be written.
 fn freeze(core: &mut Core, durable_index: u64) -> Option<Arc<Frozen>> {
     let applied = core.applied?;
-    if Some(applied) == core.persisted || applied.index > durable_index {
+    if Some(applied) == core.persisted {
+        return None;
+    }
+    if applied.index > durable_index && !mutant!("state-ahead-of-log") {
         return None;
     }
     let frozen = Arc::new(Frozen {
@@ -92,7 +96,10 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
     let tree = shared.core.read().tree.clone();
     tree.put_in_turn(&[(Key::Writing.encode(), Vec::new())])?;
     tree.put_in_turn(&added(&frozen.overlay))?;
-    tree.write(changed(&frozen.overlay, &frozen.header)?)?;
+    let changes = changed(&frozen.overlay, &frozen.header)?;
+    #[cfg(feature = "faults")]
+    let changes = super::mistakes::effects(&*tree, changes)?;
+    tree.write(changes)?;
     let done = {
         let mut core = shared.core.write();
         core.persisted = Some(frozen.header.applied);
