@@ -1,13 +1,17 @@
 //! The network between the processes of a cluster, which can be broken.
 //!
-//! Two fabrics stand behind one trait: `tun` gives every process a network namespace and carries
+//! Two fabrics stand behind one trait: [`tun`] gives every process a network namespace and carries
 //! their IP packets itself, so that packets can be lost, late, doubled and out of order; it needs
-//! root. `proxy` needs nothing: connections pass through it byte by byte, which can be cut, late
+//! root. [`proxy`] needs nothing: connections pass through it byte by byte, which can be cut, late
 //! and slow. What befalls a packet is drawn from the fabric's seed, for each link by itself; every
 //! change of a link is written down with its time and reason, and every link counts what passed.
 
 pub mod dice;
+pub mod lane;
+pub mod lanes;
 pub mod link;
+pub mod proxy;
+pub mod tun;
 
 pub use link::{Change, Counters, Host, Link};
 

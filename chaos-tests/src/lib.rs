@@ -15,6 +15,7 @@ pub mod cli;
 pub mod disks;
 pub mod fabric;
 pub mod history;
+pub mod ioctls;
 pub mod limits;
 pub mod load;
 pub mod playground;

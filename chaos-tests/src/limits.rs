@@ -1,4 +1,4 @@
-//! What bounds the checkers and the load.
+//! What bounds the checkers, the load and the fabric.
 
 use std::time::Duration;
 
@@ -15,3 +15,17 @@ pub const PAUSE: Duration = Duration::from_millis(25);
 
 // A remembered state holds one bit for each operation: 25 MB at most, for one account at a time.
 const _: () = assert!(ACCOUNT_OPERATIONS / 8 * SEARCH_STATES <= 32 << 20);
+/// How long a packet that others overtake is held back.
+pub const OVERTAKEN_BY: Duration = Duration::from_millis(5);
+/// How long packets may wait for a slow link; then it is full, and they are dropped.
+pub const QUEUE: Duration = Duration::from_secs(1);
+/// Bytes of packets that are under way on all links of a fabric; what exceeds them is dropped.
+pub const UNDER_WAY: usize = 256 << 20;
+/// How long a proxy holds back what was lost, at first; twice as long each time after that.
+pub const STALL: Duration = Duration::from_millis(200);
+/// How long it holds it back at most.
+pub const STALL_LIMIT: Duration = Duration::from_millis(3_200);
+/// Bytes of a stream that a proxy passes at once.
+pub const PIECE: usize = 64 << 10;
+/// Pieces of a stream that are under way; then the sender waits.
+pub const PIECES: usize = 256;

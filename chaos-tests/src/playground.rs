@@ -5,7 +5,10 @@
 //! next one.
 
 pub mod arm;
+pub mod command;
+pub mod run;
 mod spec;
+mod wiring;
 
 pub use spec::{FabricChoice, PlaygroundSpec, Shape};
 
@@ -13,18 +16,18 @@ use crate::disks::Disk;
 use crate::fabric::{Fabric, Host};
 use anyhow::{Context, Result, bail};
 use arm::Arm;
-use florin_node::cluster::ports::{self, Port};
+use florin_node::cluster::ports::Port;
 use florin_node::cluster::process::Supervised;
-use florin_node::cluster::seat::Seat;
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
+use run::Run;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use wiring::Wiring;
 
 /// The variable that names a process's folder of faults.
 const FAULTS_DIR: &str = "FLORIN_FAULTS_DIR";
@@ -41,6 +44,7 @@ pub struct Playground {
     folder: PathBuf,
     _ports: Vec<Port>,
     _made: Option<TempDir>,
+    _run: Run,
 }
 
 impl Playground {
@@ -48,37 +52,44 @@ impl Playground {
     pub async fn start(spec: PlaygroundSpec) -> Result<Playground> {
         let topology = spec.shape.topology()?;
         let (folder, made) = folder_of(&spec)?;
-        if !matches!(spec.fabric, FabricChoice::Auto | FabricChoice::None) {
-            bail!("this build has no {:?} fabric", spec.fabric);
-        }
-        let mut held = Vec::new();
+        let run = Run::begin()?;
+        let named = hosts(&topology);
+        let hosts: Vec<Host> = named.iter().map(|(host, _)| *host).collect();
+        let mut wiring = Wiring::make(spec.fabric, &run, &hosts, spec.seed)?;
         let (mut seats, mut arms) = (BTreeMap::new(), BTreeMap::new());
         let mut disks = BTreeMap::new();
-        for (host, name) in hosts(&topology) {
-            let (seat, ports) = seat()?;
-            held.extend(ports);
+        for (host, name) in named {
+            let mut seat = wiring
+                .seats
+                .remove(&host)
+                .context("a host without a seat")?;
             let arm = Arc::new(Arm::new(&folder.join("faults").join(&name))?);
-            furnish(&mut seats, &spec, name.clone(), seat, &arm);
+            seat.environment.extend(spec.environment.clone());
+            let faults = arm.folder().display().to_string();
+            seat.environment.insert(FAULTS_DIR.into(), faults);
             if let Host::Node(id) = host {
                 disks.insert(id, Disk::plain(folder.join(&name), arm.clone()));
             }
+            seats.insert(name, seat);
             arms.insert(host, arm);
         }
         let mut options = ClusterOptions::new(&folder)?;
         options.restart = spec.restart;
         options.patience = spec.patience;
         options.seats = seats;
+        options.reach = wiring.reach;
         if let Some(program) = spec.program {
             options.program = program;
         }
         Ok(Playground {
             cluster: Cluster::start(topology, options).await?,
-            fabric: None,
+            fabric: wiring.fabric,
             disks,
             arms,
             folder,
-            _ports: held,
+            _ports: wiring.ports,
             _made: made,
+            _run: run,
         })
     }
 
@@ -199,31 +210,4 @@ fn hosts(topology: &Topology) -> Vec<(Host, String)> {
     let frontends = topology.frontends.iter().enumerate();
     let frontends = frontends.map(|(at, one)| (Host::Frontend(at), one.name.clone()));
     nodes.chain(frontends).collect()
-}
-
-/// A seat on free ports of the loopback, which are ours while they are held.
-fn seat() -> Result<(Seat, Vec<Port>)> {
-    let held = ports::claim(2)?;
-    let mut at = held
-        .iter()
-        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port.number)));
-    let seat = at
-        .next()
-        .zip(at.next())
-        .map(|(main, admin)| Seat::at(main, admin));
-    Ok((seat.context("two ports were asked for")?, held))
-}
-
-/// Puts what every process has into its seat.
-fn furnish(
-    seats: &mut BTreeMap<String, Seat>,
-    spec: &PlaygroundSpec,
-    name: String,
-    mut seat: Seat,
-    arm: &Arm,
-) {
-    seat.environment.extend(spec.environment.clone());
-    let folder = arm.folder().display().to_string();
-    seat.environment.insert(FAULTS_DIR.into(), folder);
-    seats.insert(name, seat);
 }
