@@ -7,7 +7,7 @@ use crate::replicated::Replicated;
 use crate::status::GroupStatus;
 use crate::types::{Peer, Types};
 use bytes::Bytes;
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::effect::Decision;
 use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
@@ -313,6 +313,7 @@ impl Group {
         if to == self.node.options.node {
             return Ok(());
         }
+        failpoint!(async "raft.transfer.begin");
         let triggered = self.inner.raft.trigger().transfer_leader(to.0).await;
         triggered.map_err(|_| TransferLeaderError::Stopped)?;
         let mut leader = self.inner.leader.clone();
@@ -327,6 +328,7 @@ impl Group {
     /// Adds a member that follows without a vote, and waits until it has caught up. A node that
     /// comes back under another incarnation must be removed first.
     pub async fn add_learner(&self, member: Member) -> Result<(), ChangeMembersError> {
+        failpoint!(async "raft.members.learner");
         let membership = self.inner.membership();
         if let Some(known) = membership.get_node(&member.node.0)
             && known.incarnation != member.incarnation
@@ -342,17 +344,20 @@ impl Group {
             .raft
             .add_learner(member.node.0, Peer::of(&member), true)
             .await;
+        failpoint!(async "raft.members.caught_up");
         added.map(drop).map_err(change_error)
     }
 
     /// Gives a learner a vote.
     pub async fn promote(&self, node: NodeId) -> Result<(), ChangeMembersError> {
+        failpoint!(async "raft.members.promote");
         self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node.0])))
             .await
     }
 
     /// Takes a node out of the group.
     pub async fn remove(&self, node: NodeId) -> Result<(), ChangeMembersError> {
+        failpoint!(async "raft.members.remove");
         let membership = self.inner.membership();
         if membership.get_node(&node.0).is_none() {
             return Ok(());
@@ -368,6 +373,7 @@ impl Group {
 
     async fn change(&self, change: ChangeMembers<u64, Peer>) -> Result<(), ChangeMembersError> {
         let changed = self.inner.raft.change_membership(change, false).await;
+        failpoint!(async "raft.members.changed");
         changed.map(drop).map_err(change_error)
     }
 }

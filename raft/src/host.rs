@@ -10,6 +10,7 @@ use crate::scrubber;
 use crate::spread;
 use crate::transport::Service;
 use crate::types::Peer;
+use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::{DiskFull, GroupLog, Log};
 use florin_storage::replica::{Replica, Store};
@@ -194,6 +195,7 @@ impl Host {
         if me.incarnation != self.node.options.incarnation {
             return Err(CreateGroupError::OtherIncarnation);
         }
+        failpoint!(async "raft.group.create");
         let peers: BTreeMap<u64, Peer> = members
             .iter()
             .map(|member| (member.node.0, Peer::of(member)))
@@ -215,6 +217,7 @@ impl Host {
             }
         };
         if initialize {
+            failpoint!(async "raft.group.form");
             form(&replicated, peers).await?;
         }
         Ok(Group::new(Arc::clone(&self.node), replicated))

@@ -5,7 +5,7 @@ mod suite;
 
 use crate::limits;
 use crate::types::{self, Ballot, Entry, Peer, RaftLogId, RaftVote, Types};
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
 use florin_storage::log::GroupLog;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -170,6 +170,7 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &RaftVote) -> Result<(), io::Error> {
+        failpoint!(async "raft.vote.save");
         let (done, saved) = oneshot::channel();
         {
             let mut ballot = self.ballot.lock();
@@ -178,9 +179,11 @@ impl RaftLogStorage<Types> for LogStore {
             let done = Box::new(move |result| drop(done.send(result)));
             self.log.save_vote(ballot.encode(), done);
         }
-        saved
+        let saved = saved
             .await
-            .map_err(|_| io::Error::other("the log closed before the vote was saved"))?
+            .map_err(|_| io::Error::other("the log closed before the vote was saved"))?;
+        failpoint!(async "raft.vote.saved");
+        saved
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> Result<(), io::Error>
@@ -188,6 +191,7 @@ impl RaftLogStorage<Types> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        failpoint!(async "raft.log.append");
         let entries = entries.into_iter();
         let mut batch = Vec::with_capacity(entries.size_hint().0);
         for entry in entries {
@@ -204,12 +208,14 @@ impl RaftLogStorage<Types> for LogStore {
     }
 
     async fn truncate_after(&mut self, last_kept: Option<RaftLogId>) -> Result<(), io::Error> {
+        failpoint!(async "raft.log.truncate");
         self.log
             .truncate_after(last_kept.map(|log_id| log_id.index));
         Ok(())
     }
 
     async fn purge(&mut self, upto: RaftLogId) -> Result<(), io::Error> {
+        failpoint!(async "raft.log.purge");
         self.log.purge(types::to_position(&upto));
         Ok(())
     }

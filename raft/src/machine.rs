@@ -2,7 +2,7 @@
 
 use crate::blocking::Blocking;
 use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
 use florin_storage::log::GroupLog;
@@ -161,8 +161,10 @@ impl RaftStateMachine<Types> for Machine {
         while let Some(entry) = entries.next().await {
             let (entry, responder) = entry?;
             self.durable(entry.log_id.index).await?;
+            failpoint!(async "raft.apply.before");
             let began = Instant::now();
             let applied = self.apply_one(&entry);
+            failpoint!(async "raft.apply.after");
             metrics::histogram!("florin_raft_apply_seconds").record(began.elapsed());
             if let Some(responder) = responder {
                 responder.send(applied);
@@ -187,6 +189,7 @@ impl RaftStateMachine<Types> for Machine {
                 "a snapshot that was not received cannot be installed",
             ));
         };
+        failpoint!(async "raft.install.begin");
         let installed = self
             .blocking
             .run(move || writer.finish())
@@ -203,6 +206,7 @@ impl RaftStateMachine<Types> for Machine {
             index = installed.position.index,
             "installed a snapshot from a peer"
         );
+        failpoint!(async "raft.install.end");
         self.checkpoint
             .taken(installed.position, meta.last_membership.clone());
         self.applied.send_replace(installed.position.index);

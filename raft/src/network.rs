@@ -7,7 +7,7 @@ use crate::transport::link::{Link, LinkError, Session, Target};
 use crate::transport::proto::message::Body;
 use crate::transport::wire::{self, BadMessage};
 use crate::types::{Peer, RaftVote, Types};
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -135,6 +135,7 @@ impl Client {
         request: &AppendEntriesRequest<Types>,
         option: &RPCOption,
     ) -> Result<StreamAppendResult<Types>, RPCError<Types>> {
+        failpoint!(async "raft.send.heartbeat", Err(rpc_error(LinkError::Lost(self.target.node))));
         let body = Body::Heartbeat(wire::append(request));
         match self
             .call(body, true, option, RPCTypes::AppendEntries)
@@ -150,6 +151,7 @@ impl Client {
         body: Body,
         option: &RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        failpoint!(async "raft.send.ballot", Err(rpc_error(LinkError::Lost(self.target.node))));
         match self.call(body, false, option, RPCTypes::Vote).await? {
             Body::VoteReply(reply) => wire::read_ballot_reply(reply).map_err(bad),
             _ => Err(rpc_error(LinkError::Malformed(self.target.node))),
@@ -264,6 +266,7 @@ impl RaftNetworkV2<Types> for Client {
         request: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        failpoint!(async "raft.send.handover", Err(rpc_error(LinkError::Lost(self.target.node))));
         let body = Body::TransferLeader(wire::handover(&request));
         match self
             .call(body, false, &option, RPCTypes::TransferLeader)
@@ -336,6 +339,10 @@ where
                 request = next => match request {
                     None => this.input = None,
                     Some(request) => {
+                        failpoint!(
+                            async "raft.send.append",
+                            Some((Err(rpc_error(LinkError::Lost(this.session.node()))), None))
+                        );
                         if let Err(error) = this.session.send(Body::Append(wire::append(&request))).await {
                             return Some((Err(rpc_error(error)), None));
                         }

@@ -137,7 +137,7 @@ pub struct SystemClock;
 impl SystemClock {
     /// Microseconds since 1970.
     pub fn now() -> Timestamp {
-        let since = SystemTime::now()
+        let since = florin_failpoints::clock(SystemTime::now())
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Timestamp(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))

@@ -5,6 +5,7 @@ use crate::limits;
 use crate::node::Node;
 use crate::replicated::Replicated;
 use crate::types;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
 use std::collections::{BTreeMap, VecDeque};
@@ -113,6 +114,7 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
         Err(error) => return tracing::error!(group = id.0, %error, "the checkpoint failed"),
     };
     let Some(position) = position else { return };
+    failpoint!(async "raft.checkpoint.taken");
     for kept in [before, group.replica.membership()] {
         // The later one counts unless it is newer than the checkpoint.
         if let Ok(membership) = types::stored_membership(kept) {

@@ -12,7 +12,7 @@ use crate::snapshot;
 use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
@@ -239,6 +239,9 @@ async fn follow_leader(
             (metrics.state, metrics.current_leader)
         };
         let leads = state == ServerState::Leader;
+        if state == ServerState::Leader && *leader.borrow() != Some(NodeId(me)) {
+            failpoint!(async "raft.election.won");
+        }
         proposer.set_leading(match state {
             ServerState::Leader => Leading::Yes,
             ServerState::Shutdown => Leading::Stopped,

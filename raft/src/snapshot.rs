@@ -14,6 +14,7 @@ use crate::transport::proto::{FetchRequest, Hello, SnapshotHeader, SnapshotPart}
 use crate::transport::wire;
 use crate::types::{self, RaftVote};
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_storage::LogPosition;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::{Replica, SnapshotReader, SnapshotWriter};
@@ -178,6 +179,7 @@ pub(crate) async fn send(
     target: &Target,
     vote: &RaftVote,
 ) -> Result<RaftVote, String> {
+    failpoint!(async "raft.snapshot.send", Err("the snapshot was not sent".to_owned()));
     let group = replica.group().0;
     let mut client = dial(node, &target.address).await?;
     let opened = open(node, replica, log).await?;
@@ -204,6 +206,7 @@ pub(crate) async fn send(
         }
         Ok(Ok(reply)) => reply.into_inner(),
     };
+    failpoint!(async "raft.snapshot.sent");
     tracing::info!(group, peer = target.node, "a snapshot was received");
     wire::read_vote(reply.vote).map_err(|bad| bad.to_string())
 }
@@ -261,12 +264,14 @@ pub(crate) async fn receive(
             "the snapshot is of a later term than the leader who sends it",
         ));
     }
+    failpoint!(async "raft.snapshot.receive", Err(Status::unavailable("no snapshot now")));
     let written = write(&group.blocking, &group.replica, parts).await?;
     let written = check(&group.blocking, written, &meta).await?;
     let snapshot = Snapshot {
         meta,
         snapshot: SnapshotData::Received(Box::new(written)),
     };
+    failpoint!(async "raft.snapshot.received");
     let response = group.raft.install_full_snapshot(vote, snapshot).await;
     let response = response.map_err(|error| Status::unavailable(error.to_string()))?;
     Ok(response.vote)
@@ -327,6 +332,7 @@ async fn write(
         .install()
         .map_err(|error| Status::unavailable(error.to_string()))?;
     while let Some(part) = next_part(&mut parts).await? {
+        failpoint!(async "raft.snapshot.part", Err(Status::aborted("a part was lost")));
         if part.last {
             return Ok(writer);
         }
@@ -347,6 +353,7 @@ pub(crate) async fn fetch(
     target: &Target,
     at_least: u64,
 ) -> Result<LogPosition, String> {
+    failpoint!(async "raft.snapshot.fetch", Err("the ledger was not fetched".to_owned()));
     let mut client = dial(node, &target.address).await?;
     let hello = identity::hello(node, target.node, target.incarnation);
     let request = FetchRequest {

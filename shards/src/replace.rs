@@ -11,6 +11,7 @@ use crate::router::{Router, RouterOptions};
 use crate::wire::proto::{
     AddMemberRequest, CreateGroupRequest, HelloReply, Member, RemoveMemberRequest,
 };
+use florin_failpoints::failpoint;
 use florin_ledger::directory::{Directory, DirectoryCommand, Group, Node};
 use florin_ledger::id::{GroupId, NodeId};
 use std::time::Duration;
@@ -118,6 +119,7 @@ impl Replacing<'_> {
             .filter(|group| group.members.contains(&id))
             .collect();
         for group in &groups {
+            failpoint!(async "shards.replace.remove");
             let request = RemoveMemberRequest {
                 group: group.id.0,
                 node: id.0,
@@ -138,6 +140,7 @@ impl Replacing<'_> {
             incarnation: hello.incarnation,
         };
         for group in &groups {
+            failpoint!(async "shards.replace.create");
             let request = CreateGroupRequest {
                 cluster: self.options.cluster.clone(),
                 group: group.id.0,
@@ -146,6 +149,7 @@ impl Replacing<'_> {
             };
             self.create(&mut client, &former, group.id, &request)
                 .await?;
+            failpoint!(async "shards.replace.add");
             let request = AddMemberRequest {
                 group: group.id.0,
                 member: Some(member.clone()),
@@ -163,6 +167,7 @@ impl Replacing<'_> {
             address: hello.address.into(),
             ..former
         };
+        failpoint!(async "shards.replace.write");
         let put = DirectoryCommand::PutNode(node.clone());
         let written = self.router.submit_directory(put, None, self.deadline).await;
         written

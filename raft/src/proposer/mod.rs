@@ -14,6 +14,7 @@ use crate::limits;
 use crate::machine::Machine;
 use crate::types::Types;
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_ledger::command::{Command, Envelope, encode_envelope};
 use florin_ledger::id::{Id, LedgerId, Mode, NodeId, Timestamp};
 use florin_storage::log::Log;
@@ -227,6 +228,7 @@ impl Proposer {
     }
 
     async fn propose(self: &Arc<Proposer>, tools: &Tools, requests: Vec<Request>) {
+        failpoint!(async "raft.propose.gather");
         if tools.log.writable().is_err() {
             return answer_all(requests, &ProposeError::DiskFull);
         }
@@ -241,6 +243,7 @@ impl Proposer {
         metrics::counter!("florin_raft_batches_total").increment(1);
         metrics::histogram!("florin_raft_batch_commands").record(batch.commands() as f64);
         let proposal = self.begin(batch);
+        failpoint!(async "raft.propose.hand");
         // If consensus has ended, the proposal is dropped, and that answers.
         drop(
             tools

@@ -3,6 +3,7 @@
 use super::{Proposer, Request};
 use crate::group::{Committed, ProposeError};
 use crate::types::{self, Applied, Payload, Respond, Types};
+use florin_failpoints::failpoint;
 use florin_ledger::command::BatchBuilder;
 use florin_ledger::id::{NodeId, Timestamp};
 use openraft::errors::ClientWriteError;
@@ -102,6 +103,7 @@ impl Proposal {
     fn decided(&self, response: ClientWriteResponse<Types>) {
         let at = types::to_position(&response.log_id);
         let Applied { decisions, time } = response.data;
+        failpoint!("raft.answer.begin");
         let requests = self.batch.take_all();
         assert_eq!(
             decisions.len(),
@@ -113,6 +115,7 @@ impl Proposal {
                 (request.done)(Ok(Committed { decision, at, time }));
             }
         }
+        failpoint!("raft.answer.end");
     }
 
     fn failed(&self, error: &ProposeError) {

@@ -9,6 +9,7 @@ use crate::limits;
 use crate::node::Node;
 use crate::replicated::Replicated;
 use crate::types::Types;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use futures_util::stream::{self, StreamExt};
 use openraft::raft::AppendEntriesRequest;
@@ -63,6 +64,10 @@ impl Inbox {
         group: &Arc<Replicated>,
         append: Append,
     ) -> Result<(), BadMessage> {
+        failpoint!(
+            "raft.receive.append",
+            Err(BadMessage("an append that was lost"))
+        );
         let request = wire::read_append(append)?;
         // A full disk must not become a failed write, which would end the replica: what cannot be
         // kept is not taken, and the leader tries again.
@@ -105,6 +110,10 @@ impl Inbox {
         group: Arc<Replicated>,
         append: Append,
     ) -> Result<(), BadMessage> {
+        failpoint!(
+            "raft.receive.heartbeat",
+            Err(BadMessage("a heartbeat that was lost"))
+        );
         let request = wire::read_append(append)?;
         if !request.entries.is_empty() {
             return Err(BadMessage("entries in a heartbeat"));
@@ -134,6 +143,10 @@ impl Inbox {
         ballot: Ballot,
         pre: bool,
     ) -> Result<(), BadMessage> {
+        failpoint!(
+            "raft.receive.ballot",
+            Err(BadMessage("a ballot that was lost"))
+        );
         let request = wire::read_ballot(ballot)?;
         if self.node.has_just_started() {
             self.refuse(
@@ -160,6 +173,10 @@ impl Inbox {
         group: Arc<Replicated>,
         handover: Handover,
     ) -> Result<(), BadMessage> {
+        failpoint!(
+            "raft.receive.handover",
+            Err(BadMessage("a handover that was lost"))
+        );
         let request = wire::read_handover(handover)?;
         self.answer(message, async move {
             let response = group

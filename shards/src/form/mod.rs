@@ -13,6 +13,7 @@ use crate::link::{Client, client, hello, words};
 use crate::router::{Router, RouterOptions};
 use crate::wire::decode;
 use crate::wire::proto::{CreateGroupRequest, DirectoryRequest, HelloReply, Member};
+use florin_failpoints::failpoint;
 use florin_ledger::directory::{Directory, DirectoryCommand, Group, Node, Versioned};
 use florin_ledger::id::{DIRECTORY, NodeId};
 use futures_util::future::try_join_all;
@@ -204,6 +205,7 @@ impl Former<'_> {
             router.wait_leader(group.id, self.deadline).await;
         }
         self.step("writing the directory");
+        failpoint!(async "shards.form.write");
         let put_nodes = nodes.iter().cloned().map(DirectoryCommand::PutNode);
         // The directory group comes last: where it is written, all is.
         let put_groups = groups.iter().rev().cloned().map(DirectoryCommand::PutGroup);
@@ -231,6 +233,7 @@ impl Reached {
 }
 
 async fn create_on(node: &Reached, request: CreateGroupRequest) -> Result<(), FormError> {
+    failpoint!(async "shards.form.create");
     match node.client.clone().create_group(request).await {
         Ok(_) => Ok(()),
         Err(status) => Err(node.refused(words(status))),

@@ -14,6 +14,7 @@ use crate::wire::proto::{
 };
 use crate::wire::{decode, encode};
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_ledger::command::{Command, decode_envelope};
 use florin_ledger::id::{DIRECTORY, GroupId, LedgerId};
 use florin_ledger::query::{Answer, Query};
@@ -79,6 +80,7 @@ async fn take_frame(
     frame: Requests,
     places: &mpsc::Sender<Ready>,
 ) -> Result<(), Status> {
+    failpoint!(async "shards.gateway.receive", Err(Status::unavailable("the frame was lost")));
     for request in frame.items {
         // Without a place, nothing more is read: the frontend's own queue then says "busy".
         let Ok(place) = places.clone().reserve_owned().await else {
@@ -151,6 +153,7 @@ fn submit(group: &Group, id: u64, envelope: Bytes, patience: Duration, place: Pl
         envelope,
         Instant::now() + patience,
         move |decided| {
+            failpoint!("shards.gateway.answer");
             place.send(Ready::Decided(id, decided));
         },
     );

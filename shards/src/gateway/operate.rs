@@ -5,6 +5,7 @@ use crate::wire::proto::{
     AddMemberRequest, CreateGroupRequest, Member as ProtoMember, RemoveMemberRequest,
     TransferLeaderRequest,
 };
+use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId};
 use florin_raft::{ChangeMembersError, CreateGroupError, Group, Member};
 use tonic::Status;
@@ -53,6 +54,7 @@ pub(super) async fn add_member(inner: &Inner, request: AddMemberRequest) -> Resu
         return Ok(());
     }
     group.add_learner(member).await.map_err(not_changed)?;
+    failpoint!(async "shards.operate.promote");
     group.promote(node).await.map_err(not_changed)
 }
 

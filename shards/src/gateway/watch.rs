@@ -4,6 +4,7 @@ use super::Inner;
 use crate::items::page;
 use crate::limits::{DIRECTORY_HEARTBEAT, GROUPS_INTERVAL};
 use crate::wire::proto::{DirectoryReply, Leader, LeadersReply};
+use florin_failpoints::failpoint;
 use florin_ledger::id::{DIRECTORY, GroupId, NodeId};
 use florin_raft::Group;
 use futures_util::future::select_all;
@@ -46,6 +47,7 @@ async fn send_directory(
     loop {
         applied.borrow_and_update();
         loop {
+            failpoint!(async "shards.directory.send");
             let (version, items) = group.replica().directory_since(since);
             let reply = page(version, items, group.leader().is_some());
             let more = reply.more;

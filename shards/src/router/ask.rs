@@ -5,6 +5,7 @@ use crate::attempt::{Attempts, End, GiveUp, Kind, Next, target};
 use crate::wire::proto::reply::Outcome;
 use crate::wire::proto::request::What;
 use crate::wire::proto::{Failed, Failure};
+use florin_failpoints::failpoint;
 use florin_ledger::directory::Directory;
 use florin_ledger::id::{DIRECTORY, GroupId, NodeId};
 use std::time::Duration;
@@ -61,12 +62,15 @@ impl Shared {
         let Some(link) = self.links.load().of(node) else {
             return Err(End::Unsent);
         };
+        failpoint!(async "shards.router.send", Err(End::Unsent));
         // What cannot be sent again waits as long as it may.
         let patience = match ask.kind {
             Kind::Unkeyed => left,
             Kind::Keyed | Kind::Question => left.min(self.options.attempt_timeout),
         };
-        match link.call(ask.group, ask.what.clone(), patience).await? {
+        let answered = link.call(ask.group, ask.what.clone(), patience).await?;
+        failpoint!(async "shards.router.answered", Err(End::Lost));
+        match answered {
             Outcome::Failed(failed) => Err(self.end(failed)),
             outcome => Ok(outcome),
         }

@@ -12,6 +12,7 @@ use crate::wire::decode;
 use crate::wire::proto::reply::Outcome;
 use crate::wire::proto::request::What;
 use crate::wire::proto::{DirectoryReply, DirectoryRequest};
+use florin_failpoints::failpoint;
 use florin_ledger::id::DIRECTORY;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,6 +212,7 @@ async fn answer_refreshes(
 
 /// Makes the copy at least as new as the directory was when this began.
 async fn catch_up(shared: &Shared) -> Refreshed {
+    failpoint!(async "shards.directory.read");
     let deadline = Instant::now() + shared.options.attempt_timeout * 3;
     loop {
         let since = shared.directory.load().version;

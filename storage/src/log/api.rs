@@ -14,6 +14,7 @@ use super::scan::{failed, scan};
 use super::shared::Shared;
 use super::writer::Writer;
 use crate::disk::Disk;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
 use std::io;
@@ -134,6 +135,7 @@ impl Log {
         if Books::summary_bound(groups) as u64 > room {
             return Err(CreateGroupError::TooMany);
         }
+        failpoint!("storage.log.create");
         let made = Arc::new(Group::new(group));
         self.inner.ask(What::Create(Arc::clone(&made)))?;
         Ok(GroupLog {
@@ -146,6 +148,7 @@ impl Log {
     /// Handles to it fail from then on. False if there is no such group.
     pub fn remove_group(&self, group: GroupId) -> io::Result<bool> {
         let _changing = self.inner.changing.lock();
+        failpoint!("storage.log.remove");
         let shared = &self.inner.shared;
         let whole = shared.groups.lock().remove(&group);
         let Some(whole) = whole else {

@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::slots::{Place, Slots};
 use crate::position::LogPosition;
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -55,6 +56,7 @@ impl GroupLog {
     /// `Ok`. Completions come back in the order of the calls, over all groups of the node. The
     /// first index must follow the last one; an empty log takes any.
     pub fn append(&self, entries: Vec<LogEntry>, done: Done) {
+        failpoint!("storage.log.append");
         // The queue is filled under the group's lock, so both have the same order.
         let mut memory = self.group.memory.lock();
         if let Err(error) = memory.check_append(&entries, self.shared.entry_bytes_max()) {
@@ -84,6 +86,7 @@ impl GroupLog {
 
     /// Saves the vote, in the same queue as appends.
     pub fn save_vote(&self, vote: Bytes, done: Done) {
+        failpoint!("storage.log.vote");
         let mut memory = self.group.memory.lock();
         let what = if memory.removed {
             What::Refused(removed())
@@ -101,6 +104,7 @@ impl GroupLog {
     /// Drops the entries after `last_kept` (all of them for `None`), in the same queue: it is on
     /// the disk before any later append.
     pub fn truncate_after(&self, last_kept: Option<u64>) {
+        failpoint!("storage.log.truncate");
         self.truncate(&mut self.group.memory.lock(), last_kept);
     }
 
@@ -125,6 +129,7 @@ impl GroupLog {
     /// is committed: if the entry there is of another term, it and all that follow it never will
     /// be, and they go as well.
     pub fn purge(&self, upto: LogPosition) {
+        failpoint!("storage.log.purge");
         let mut memory = self.group.memory.lock();
         if memory.removed
             || memory

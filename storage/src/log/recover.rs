@@ -12,6 +12,7 @@ use super::shared::Shared;
 use super::writer::Writer;
 use crate::disk::Disk;
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(super) fn recover(
     options: LogOptions,
 ) -> Result<(Writer, Arc<Shared>, Recovery), OpenLogError> {
     check(&options)?;
+    failpoint!("storage.recover.scan");
     let mut scan = scan(&*disk, Some(options.segment_bytes))?;
     check_groups(&scan, &options)?;
     repair(&*disk, &mut scan, options.segment_bytes)?;
@@ -41,6 +43,10 @@ pub(super) fn recover(
         segments.install_prepared(number, open(&*disk, number)?);
     }
     if let Some((file, _)) = &current {
+        failpoint!(
+            "storage.recover.sync",
+            Err(failed("cannot sync")(rustix::io::Errno::IO.into()))
+        );
         // After a killed process its last round may be in the kernel's memory only.
         file.sync_data().map_err(failed("cannot sync"))?;
     }
@@ -128,6 +134,7 @@ fn check_groups(scan: &Scan, options: &LogOptions) -> Result<(), OpenLogError> {
 /// nothing: what is torn stays torn until all of it is zeros again.
 fn repair(disk: &dyn Disk, scan: &mut Scan, segment_bytes: u64) -> Result<(), OpenLogError> {
     if let Some(torn) = scan.torn {
+        failpoint!("storage.recover.cut");
         let file = open(disk, torn.segment)?;
         let bytes = torn.bytes.next_multiple_of(SECTOR as u64);
         let cut = fill_with_zeros(&*file, torn.offset, bytes, ZERO_BYTES);
@@ -141,6 +148,7 @@ fn repair(disk: &dyn Disk, scan: &mut Scan, segment_bytes: u64) -> Result<(), Op
         scan.prepared = None;
     }
     for name in removed {
+        failpoint!("storage.recover.remove");
         let done = disk.remove(&name);
         done.map_err(failed("cannot remove an unfinished segment"))?;
     }

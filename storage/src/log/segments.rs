@@ -7,6 +7,7 @@
 use super::kinds::{DiskFull, LogUsage};
 use super::limits::{RESERVE_DIVISOR, ROOM_POLL_MS, ZERO_BYTES, ZERO_BYTES_URGENT};
 use crate::disk::{Disk, DiskFile};
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use parking_lot::{Condvar, Mutex};
 use std::collections::BTreeMap;
@@ -207,6 +208,7 @@ impl Segments {
 
     /// The oldest first, each made durable: a crash leaves no gap in the numbers.
     fn remove(&self, number: u64) -> io::Result<()> {
+        failpoint!("storage.segment.remove", Err(rustix::io::Errno::IO.into()));
         match self.disk.remove(&segment_name(number)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => self.disk.sync_folder()?,
@@ -252,9 +254,16 @@ impl Segments {
         };
         let unfinished = format!("{number:016x}{UNFINISHED}");
         let made = self.disk.create(&unfinished, self.length).and_then(|file| {
+            failpoint!(
+                "storage.segment.fill",
+                Err(io::ErrorKind::StorageFull.into())
+            );
             fill_with_zeros(&*file, 0, self.length, piece)?;
+            failpoint!("storage.segment.rename", Err(rustix::io::Errno::IO.into()));
             self.disk.rename(&unfinished, &segment_name(number))?;
+            failpoint!("storage.segment.sync", Err(rustix::io::Errno::IO.into()));
             self.disk.sync_folder()?;
+            failpoint!("storage.segment.ready");
             Ok(file)
         });
         if made.as_ref().is_err_and(is_full) {

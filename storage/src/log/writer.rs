@@ -158,6 +158,7 @@ impl Writer {
 
     /// Goes to the next segment, whose first record sums up all groups.
     fn roll(&mut self, wait: bool) -> bool {
+        failpoint!("storage.log.roll");
         let next = self.tip.segment + 1;
         let segments = &self.shared.segments;
         let Some(file) = segments.take(next, wait) else {
@@ -233,9 +234,17 @@ impl Writer {
         let began = Instant::now();
         let (bytes, after) = self.round.finish(self.tip);
         assert!(after.offset <= *length, "a round longer than its segment");
+        failpoint!(
+            "storage.log.write",
+            Outcome::Failed("cannot write", rustix::io::Errno::IO.into())
+        );
         if let Err(error) = file.write_all_at(bytes, self.tip.offset) {
             return Outcome::Failed("cannot write", error);
         }
+        failpoint!(
+            "storage.log.sync",
+            Outcome::Failed("cannot sync", rustix::io::Errno::IO.into())
+        );
         let synced = if mutant!("flush-without-fsync") {
             Ok(())
         } else {
@@ -292,9 +301,11 @@ impl Writer {
             }
             dones.extend(item.done.map(|done| (done, answer)));
         }
+        failpoint!("storage.log.answer");
         for (done, answer) in dones.into_iter().chain(woken) {
             done(answer);
         }
+        failpoint!("storage.log.answered");
         self.evict();
         if freed {
             self.collect_garbage();

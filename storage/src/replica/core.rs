@@ -14,6 +14,7 @@ use super::persist::sweep;
 use super::store::Store;
 use super::view::{Below, View, Writer};
 use crate::position::LogPosition;
+use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, Timestamp};
 use florin_ledger::state::{GroupSettings, State};
 use parking_lot::{Mutex, RwLock};
@@ -66,6 +67,7 @@ pub(super) struct Persister {
 impl Shared {
     /// Loads the group's tree. What does not load is set aside, and the replica starts empty.
     pub(super) fn open(store: &Store, group: GroupId) -> Result<Shared, OpenReplicaError> {
+        failpoint!("storage.replica.load");
         let mut notices = Vec::new();
         let (mut tree, mut generation) = store.open_group(group)?;
         let (state, header) = match load(&*tree, group) {

@@ -14,7 +14,7 @@ use super::object::{decode_value, encode};
 use super::snapshot::check_pair;
 use crate::position::LogPosition;
 use bytes::Bytes;
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::state::State;
 use std::sync::Arc;
 
@@ -44,6 +44,7 @@ pub struct SnapshotWriter {
 
 impl SnapshotWriter {
     pub(super) fn open(shared: &Arc<Shared>) -> Result<SnapshotWriter, InstallError> {
+        failpoint!("storage.install.open");
         let mut persister = shared.persister.lock();
         if persister.installing {
             return Err(InstallError::Busy);
@@ -67,6 +68,7 @@ impl SnapshotWriter {
 
     /// Takes the next chunk, in order.
     pub fn chunk(&mut self, chunk: Bytes) -> Result<(), InstallError> {
+        failpoint!("storage.install.chunk", Err(malformed("no chunk came")));
         if self.ended || chunk.len() > SNAPSHOT_CHUNK_BYTES {
             return Err(malformed("a chunk too many or too long"));
         }
@@ -98,6 +100,7 @@ impl SnapshotWriter {
             Some(header) if self.ended => header,
             _ => return Err(malformed("it is cut short")),
         };
+        failpoint!("storage.install.check");
         self.write_waiting()?;
         let value = encode(&header)?;
         self.tree.write(vec![(Key::Header.encode(), Some(value))])?;
@@ -130,6 +133,7 @@ impl SnapshotWriter {
         if before.is_some_and(|before| new.applied.is_none_or(|it| it.index < before.index)) {
             return Err(malformed("it is older than what is applied here"));
         }
+        failpoint!("storage.install.switch");
         shared.store.switch(shared.group, self.generation)?;
         // The tree has its name from here on: whatever fails now must not drop it.
         self.done = true;
@@ -144,6 +148,7 @@ impl SnapshotWriter {
             std::mem::replace(&mut *core, new)
         };
         drop(replaced);
+        failpoint!("storage.install.switched");
         // What is left of it after a failure goes with the next opening.
         if let Err(error) = shared.store.drop_tree(shared.group, old) {
             tracing::warn!(group = shared.group.0, %error, "an old ledger tree was not dropped");

@@ -18,7 +18,7 @@ use super::object::{encode, encode_object};
 use super::overlay::Overlay;
 use super::snapshot::belongs;
 use crate::position::LogPosition;
-use florin_failpoints::mutant;
+use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::Timestamp;
 use std::sync::Arc;
 
@@ -34,11 +34,13 @@ pub(super) fn checkpoint(
     durable_index: u64,
 ) -> Result<Option<LogPosition>, PersistError> {
     let mut persister = shared.persister.lock();
+    failpoint!("storage.checkpoint.begin");
     persist_locked(shared, &mut persister, durable_index)?;
     let persisted = shared.core.read().persisted;
     if persister.synced != persisted {
         shared.store.sync()?;
         persister.synced = persisted;
+        failpoint!("storage.checkpoint.synced");
     }
     Ok(persisted)
 }
@@ -94,12 +96,37 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         return Err(PersistError::DiskFull(bytes));
     }
     let tree = shared.core.read().tree.clone();
+    failpoint!(
+        "storage.persist.mark",
+        Err(BackendError::Io {
+            what: "the ledger store".to_owned(),
+            source: rustix::io::Errno::IO.into()
+        }
+        .into())
+    );
     tree.put_in_turn(&[(Key::Writing.encode(), Vec::new())])?;
+    failpoint!(
+        "storage.persist.add",
+        Err(BackendError::Io {
+            what: "the ledger store".to_owned(),
+            source: rustix::io::Errno::IO.into()
+        }
+        .into())
+    );
     tree.put_in_turn(&added(&frozen.overlay))?;
     let changes = changed(&frozen.overlay, &frozen.header)?;
     #[cfg(feature = "faults")]
     let changes = super::mistakes::effects(&*tree, changes)?;
+    failpoint!(
+        "storage.persist.batch",
+        Err(BackendError::Io {
+            what: "the ledger store".to_owned(),
+            source: rustix::io::Errno::IO.into()
+        }
+        .into())
+    );
     tree.write(changes)?;
+    failpoint!("storage.persist.done");
     let done = {
         let mut core = shared.core.write();
         core.persisted = Some(frozen.header.applied);

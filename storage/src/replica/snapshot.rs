@@ -15,6 +15,7 @@ use super::load::{Header, read_header};
 use super::object::{decode_id, encode};
 use crate::position::LogPosition;
 use bytes::Bytes;
+use florin_failpoints::failpoint;
 use florin_ledger::id::Timestamp;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -44,6 +45,7 @@ enum Next {
 
 impl SnapshotReader {
     pub(super) fn open(shared: &Arc<Shared>) -> Result<SnapshotReader, SnapshotError> {
+        failpoint!("storage.snapshot.open");
         let mut persister = shared.persister.lock();
         if persister.paused.is_some() {
             return Err(SnapshotError::Busy);
@@ -82,6 +84,7 @@ impl SnapshotReader {
     }
 
     fn chunk(&mut self) -> Result<Option<Bytes>, SnapshotError> {
+        failpoint!("storage.snapshot.chunk", Err(SnapshotError::Overtaken));
         let chunk = match &self.next {
             Next::Nothing => return Ok(None),
             Next::Header => self.header_chunk()?,

@@ -9,6 +9,7 @@ use super::error::{BackendError, OpenStoreError};
 use super::limits;
 use super::view::OnFatal;
 use crate::guard::guarded;
+use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use std::fs::File;
 use std::io;
@@ -176,12 +177,14 @@ impl Store {
 
     /// Makes a generation the current one. Durable after the next sync.
     pub(super) fn switch(&self, group: GroupId, generation: u32) -> Result<(), BackendError> {
+        failpoint!("storage.store.switch");
         let value = generation.to_be_bytes().to_vec();
         self.meta.write(vec![(current_key(group), Some(value))])
     }
 
     /// Drops a generation that is not current.
     pub(super) fn drop_tree(&self, group: GroupId, generation: u32) -> Result<(), BackendError> {
+        failpoint!("storage.store.drop");
         self.backend.drop_tree(&tree_name(group, generation))
     }
 

@@ -5,6 +5,7 @@
 //! 128 KiB, or they become files of their own: see [`limits`](super::super::limits).
 
 use super::{Backend, BackendError, Bytes, Changes, Tree, Visitor};
+use florin_failpoints::failpoint;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,15 @@ impl Backend for SledBackend {
     }
 
     fn sync(&self) -> Result<(), BackendError> {
+        failpoint!(
+            "storage.sled.flush",
+            Err(at(&self.dir, rustix::io::Errno::IO.into()))
+        );
         self.db.flush()?;
+        failpoint!(
+            "storage.sled.sync",
+            Err(at(&self.dir, rustix::io::Errno::IO.into()))
+        );
         let blobs = self.dir.join("blobs");
         sync_path(&self.dir.join("db"))?;
         for folder in [blobs.as_path(), &self.dir] {
@@ -66,6 +75,10 @@ impl Backend for SledBackend {
                     sync_if_there(&path)?;
                 }
             }
+            failpoint!(
+                "storage.sled.folder",
+                Err(at(folder, rustix::io::Errno::IO.into()))
+            );
             sync_path(folder)?;
         }
         Ok(())
@@ -98,6 +111,10 @@ impl Tree for sled::Tree {
                 None => batch.remove(key),
             }
         }
+        failpoint!(
+            "storage.sled.batch",
+            Err(sled::Error::Io(rustix::io::Errno::IO.into()).into())
+        );
         self.apply_batch(batch)?;
         Ok(())
     }

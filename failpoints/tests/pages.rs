@@ -1,0 +1,54 @@
+//! Holds the pages about failpoints and mutants against the tables.
+
+use florin_failpoints::{MUTANTS, SITES};
+use std::fs;
+use std::path::Path;
+
+/// The rows of a page's tables whose first cell is one name in backticks.
+fn rows(page: &str) -> Vec<Vec<String>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../docs/reliability")
+        .join(page);
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{page}: {error}"));
+    let cells = |line: &str| -> Vec<String> {
+        let line = line.trim_matches('|');
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    text.lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(cells)
+        .collect()
+}
+
+#[test]
+fn the_page_has_every_failpoint() {
+    let expected: Vec<Vec<String>> = SITES
+        .iter()
+        .map(|site| {
+            let error = if site.can_fail { "error" } else { "" };
+            vec![
+                format!("`{}`", site.name),
+                error.to_owned(),
+                site.meaning.to_owned(),
+            ]
+        })
+        .collect();
+    assert_eq!(
+        rows("failpoints.md"),
+        expected,
+        "left: the page, right: SITES"
+    );
+}
+
+#[test]
+fn the_page_has_every_mutant() {
+    let told: Vec<Vec<String>> = rows("mutants.md")
+        .into_iter()
+        .map(|row| row.into_iter().take(2).collect())
+        .collect();
+    let expected: Vec<Vec<String>> = MUTANTS
+        .iter()
+        .map(|mutant| vec![format!("`{}`", mutant.name), mutant.what.to_owned()])
+        .collect();
+    assert_eq!(told, expected, "left: the page, right: MUTANTS");
+}
