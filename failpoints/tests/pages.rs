@@ -46,10 +46,10 @@ fn the_page_has_every_failpoint() {
             ]
         })
         .collect();
-    assert_eq!(
-        rows("failpoints.md"),
-        expected,
-        "left: the page, right: SITES"
+    check(
+        "failpoints.md",
+        &rows("failpoints.md", "failpoint"),
+        &expected,
     );
 }
 
