@@ -1,48 +1,21 @@
 //! Real processes: a leader is killed under load, and checkers judge what clients saw.
 
+mod support;
+
 use florin_chaos::check;
 use florin_chaos::history::Fault;
 use florin_chaos::load::{Load, LoadOptions, PartnerKey};
 use florin_chaos::verdict::exit_code;
 use florin_node::cluster::process::{Restart, State};
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
+use support::{florin, turn};
 use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Payments before, during and after the fault.
 const SOME: u64 = 60;
-
-/// The binary beside this test, built if it is missing.
-fn florin() -> PathBuf {
-    let running = std::env::current_exe().expect("this program");
-    let profile = running.ancestors().nth(2).expect("the build's folder");
-    let found = profile.join("florin");
-    if !found.is_file() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "-p", "florin-node", "--bin", "florin"]);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        build.env("CARGO_TARGET_DIR", profile.parent().expect("a folder"));
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
-        assert!(build.status().expect("cargo runs").success());
-    }
-    found
-}
-
-/// Clusters of tests start one after the other, those of other packages as well.
-fn turn() -> File {
-    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster.turn");
-    let mut open = File::options();
-    let file = open.create(true).truncate(false).write(true).open(path);
-    let file = file.expect("the build's folder can be written");
-    file.lock().expect("a file can be locked");
-    file
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_is_killed_and_every_checker_holds() {
