@@ -6,10 +6,13 @@
 //! is stopped can be damaged where something was really written.
 
 pub mod damage;
+mod image;
 
 pub use damage::{Damage, Damaged, How, Part};
 
+use crate::limits::{LOOP_MIB, SMALL_MIB};
 use crate::playground::arm::Arm;
+use image::Image;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io;
@@ -49,6 +52,9 @@ pub enum DiskError {
         /// What was asked for.
         what: &'static str,
     },
+    /// A program of the system did not do it.
+    #[error("{0}")]
+    Tool(String),
     /// There is nothing written that could be damaged.
     #[error("nothing is written in {}", .0.display())]
     Nothing(PathBuf),
@@ -58,6 +64,7 @@ pub enum DiskError {
 #[derive(Debug)]
 pub struct Disk {
     kind: Disks,
+    image: Option<Image>,
     data: PathBuf,
     arm: Arc<Arm>,
 }
@@ -66,13 +73,28 @@ pub struct Disk {
 const TOPIC: &str = "disk";
 
 impl Disk {
-    /// A folder.
-    pub fn plain(data: PathBuf, arm: Arc<Arm>) -> Disk {
-        Disk {
-            kind: Disks::Plain,
-            data,
+    /// Makes one for the node of this name: its data in `data`, or on a file system below `images`.
+    pub fn make(
+        kind: Disks,
+        data: PathBuf,
+        images: &Path,
+        name: &str,
+        arm: Arc<Arm>,
+    ) -> Result<Disk, DiskError> {
+        let image = match kind {
+            Disks::Plain => None,
+            Disks::Loop => Some(Image::make(images, name, LOOP_MIB)?),
+            Disks::Small => Some(Image::make(images, name, SMALL_MIB)?),
+        };
+        Ok(Disk {
+            kind,
+            // A file system has things of its own at its root.
+            data: image
+                .as_ref()
+                .map_or(data, |image| image.mounted().join("data")),
+            image,
             arm,
-        }
+        })
     }
 
     /// Which kind it is.
@@ -83,6 +105,32 @@ impl Disk {
     /// The node's data folder.
     pub fn data_dir(&self) -> &Path {
         &self.data
+    }
+
+    /// The bytes that are left on it.
+    pub fn free(&self) -> Result<u64, DiskError> {
+        image::free(self.data.parent().unwrap_or(&self.data))
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) -> Result<(), DiskError> {
+        self.image("fill up")?.fill()
+    }
+
+    /// Gives that room back.
+    pub fn make_room(&self) -> Result<(), DiskError> {
+        self.image("fill up")?.make_room()
+    }
+
+    /// Cuts its power: nothing is written from now on, and what was not synced is lost. The node
+    /// must be killed next, and be dead before power comes back.
+    pub fn cut_power(&self) -> Result<(), DiskError> {
+        self.image("lose its power")?.cut_power()
+    }
+
+    /// Brings it back as the cut left it.
+    pub fn restore_power(&self) -> Result<(), DiskError> {
+        self.image("lose its power")?.restore_power()
     }
 
     /// Makes every sync take this much longer; needs a build with failpoints.
@@ -114,6 +162,11 @@ impl Disk {
             }),
             _ => Ok(()),
         }
+    }
+
+    fn image(&self, what: &'static str) -> Result<&Image, DiskError> {
+        let kind = self.kind;
+        self.image.as_ref().ok_or(DiskError::Unable { kind, what })
     }
 
     fn arm_with(&self, lines: Vec<String>) -> Result<(), DiskError> {

@@ -29,3 +29,7 @@ pub const STALL_LIMIT: Duration = Duration::from_millis(3_200);
 pub const PIECE: usize = 64 << 10;
 /// Pieces of a stream that are under way; then the sender waits.
 pub const PIECES: usize = 256;
+/// MiB of a disk whose power can be cut; its image takes only what is written.
+pub const LOOP_MIB: u64 = 4_096;
+/// MiB of a disk with little room: a node starts on it, with files of a log of 16 MiB.
+pub const SMALL_MIB: u64 = 256;

@@ -6,6 +6,7 @@
 
 pub mod arm;
 pub mod command;
+mod reaper;
 pub mod run;
 mod spec;
 mod wiring;
@@ -19,7 +20,8 @@ use arm::Arm;
 use florin_node::cluster::ports::Port;
 use florin_node::cluster::process::Supervised;
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
-use run::Run;
+use reaper::Reaper;
+use run::{RUN, Run};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,7 @@ const REPLACE_PATIENCE: Duration = Duration::from_secs(120);
 /// A running cluster, its network and its disks.
 pub struct Playground {
     // In this order they are taken away: nothing may use what goes next.
+    _reaper: Reaper,
     cluster: Cluster,
     fabric: Option<Box<dyn Fabric>>,
     disks: BTreeMap<u64, Disk>,
@@ -67,8 +70,13 @@ impl Playground {
             seat.environment.extend(spec.environment.clone());
             let faults = arm.folder().display().to_string();
             seat.environment.insert(FAULTS_DIR.into(), faults);
+            seat.environment.insert(RUN.into(), run.name().into());
             if let Host::Node(id) = host {
-                disks.insert(id, Disk::plain(folder.join(&name), arm.clone()));
+                let plain = folder.join(&name);
+                let disk = Disk::make(spec.disks, plain, run.folder(), &name, arm.clone())
+                    .with_context(|| format!("{name} has no disk"))?;
+                seat.data_dir = Some(disk.data_dir().to_owned());
+                disks.insert(id, disk);
             }
             seats.insert(name, seat);
             arms.insert(host, arm);
@@ -81,8 +89,10 @@ impl Playground {
         if let Some(program) = spec.program {
             options.program = program;
         }
+        let cluster = Cluster::start(topology, options).await?;
         Ok(Playground {
-            cluster: Cluster::start(topology, options).await?,
+            _reaper: Reaper(cluster.watch_everybody()),
+            cluster,
             fabric: wiring.fabric,
             disks,
             arms,

@@ -280,9 +280,15 @@ impl Cluster {
         Ok(self.node(node)?.1.watch())
     }
 
-    /// What each process is, to be followed.
+    /// What each node's process is, to be followed.
     pub fn watch_all(&self) -> Vec<watch::Receiver<State>> {
         self.nodes.iter().map(|(_, child)| child.watch()).collect()
+    }
+
+    /// What each process is, nodes' and frontends', to be followed.
+    pub fn watch_everybody(&self) -> Vec<watch::Receiver<State>> {
+        let everybody = self.nodes.iter().chain(&self.frontends);
+        everybody.map(|(_, child)| child.watch()).collect()
     }
 
     /// A node's name.

@@ -7,11 +7,15 @@
 
 use super::command::run;
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// The variable of every process of a run, which holds the run's name: one that stands still does
+/// not notice the end of its parent.
+pub const RUN: &str = "FLORIN_CHAOS_RUN";
 /// What every name begins with.
 const PREFIX: &str = "florin-";
 /// Where `ip netns` keeps the namespaces.
@@ -58,6 +62,12 @@ impl Drop for Run {
 /// Takes away what runs left whose processes are gone. What cannot be taken away stays for the
 /// next sweep; without root there is nothing but folders.
 pub fn sweep() {
+    for pid in names_in(Path::new("/proc")) {
+        if run_of(&pid).is_some_and(|run| is_dead(&run)) {
+            let pid = pid.parse().ok().and_then(Pid::from_raw);
+            let _gone_already = pid.map(|pid| kill_process(pid, Signal::KILL));
+        }
+    }
     for namespace in names_in(Path::new(NAMESPACES)) {
         if is_dead(&namespace) {
             let _stays_for_the_next_sweep = run("ip", &["netns", "del", &namespace]);
@@ -116,6 +126,15 @@ fn is_dead(name: &str) -> bool {
     }
 }
 
+/// The run that a process belongs to, if it does; nothing too if it is another user's.
+fn run_of(pid: &str) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let variables = environment.split(|byte| *byte == 0);
+    let mut values =
+        variables.filter_map(|one| one.strip_prefix(RUN.as_bytes())?.strip_prefix(b"="));
+    String::from_utf8(values.next()?.to_vec()).ok()
+}
+
 /// When a process began, in ticks since the machine did; nothing if there is none.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -140,6 +159,23 @@ fn folders() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_of_the_dead_are_ended_though_they_stand_still() {
+        let start = |run: &str| {
+            let mut sleep = std::process::Command::new("sleep");
+            sleep.arg("600").env(RUN, run).spawn().unwrap()
+        };
+        let own = Run::begin().unwrap();
+        let (mut living, mut left) = (start(own.name()), start("florin-4294967295-1-0"));
+        let pid = Pid::from_raw(left.id() as i32).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        sweep();
+        assert!(!left.wait().unwrap().success());
+        assert!(living.try_wait().unwrap().is_none());
+        living.kill().unwrap();
+        living.wait().unwrap();
+    }
 
     #[test]
     fn only_the_dead_are_swept() {
