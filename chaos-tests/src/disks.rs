@@ -69,6 +69,11 @@ pub struct Disk {
     arm: Arc<Arm>,
 }
 
+/// The bytes that are left on the file system of a folder.
+pub fn free_below(folder: &Path) -> Result<u64, DiskError> {
+    image::free(folder)
+}
+
 /// The topic of the lines that disks arm.
 const TOPIC: &str = "disk";
 

@@ -6,13 +6,14 @@
 //! the command line. [`report`] tells people and machines of a run.
 //!
 //! [`fabric`] is a network that can be broken, [`disks`] are disks that can, and [`playground`] is a
-//! cluster of real processes on both.
+//! cluster of real processes on both; [`doctor`] says what of it this machine can do.
 //!
 //! Nothing here trusts the cluster: only clients' clocks and clients' answers are evidence.
 
 pub mod check;
 pub mod cli;
 pub mod disks;
+pub mod doctor;
 pub mod fabric;
 pub mod history;
 pub mod ioctls;

@@ -33,3 +33,7 @@ pub const PIECES: usize = 256;
 pub const LOOP_MIB: u64 = 4_096;
 /// MiB of a disk with little room: a node starts on it, with files of a log of 16 MiB.
 pub const SMALL_MIB: u64 = 256;
+/// Bytes that data, histories and reports of a run may take.
+pub const ROOM: u64 = 4 << 30;
+/// Processors below which nothing can be said of latencies.
+pub const CORES: usize = 2;

@@ -5,6 +5,7 @@
 //! next one.
 
 pub mod arm;
+pub mod clock;
 pub mod command;
 mod reaper;
 pub mod run;
