@@ -95,6 +95,42 @@ fn a_node_that_has_just_started_grants_no_votes() {
     );
 }
 
+/// Terms are what keeps two leaders apart: whoever took part in one never forgets it.
+#[test]
+fn no_node_forgets_a_term_that_it_has_seen() {
+    let mut cluster = Cluster::formed(3);
+    cluster.decide(GROUP, 1);
+    for _ in 0..3 {
+        let leader = cluster.leader_id(GROUP);
+        cluster.node(leader).kill();
+        cluster.leader(GROUP);
+        cluster.node(leader).start();
+        cluster.assert_agreement(GROUP);
+    }
+    let seen: Vec<u64> = cluster
+        .nodes
+        .iter()
+        .map(|node| node.group(GROUP).status().term)
+        .collect();
+    cluster.nodes.iter_mut().for_each(|node| node.kill());
+    for (place, seen) in seen.into_iter().enumerate() {
+        // It stands for no election before it has waited for a leader.
+        cluster.nodes[place].start();
+        let group = cluster.nodes[place].group(GROUP);
+        let status = eventually("what it holds", || {
+            let status = group.status();
+            status.last_log.is_some().then_some(status)
+        });
+        let term = status.term;
+        assert!(
+            term >= seen,
+            "{:?}: {term} after {seen}",
+            cluster.nodes[place].id
+        );
+        cluster.nodes[place].kill();
+    }
+}
+
 #[test]
 fn a_follower_that_lags_is_given_a_snapshot() {
     let mut cluster = Cluster::with(3, |options| {

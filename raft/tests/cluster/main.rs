@@ -4,6 +4,7 @@ mod bulk;
 mod clocks;
 mod disk;
 mod failures;
+mod frozen;
 mod life;
 mod scrubs;
 mod starts;

@@ -15,7 +15,9 @@ use futures_util::TryStreamExt;
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -36,10 +38,13 @@ pub(crate) struct Node {
     dir: TempDir,
     options: fn(&mut HostOptions),
     life: Option<(Host, Runtime)>,
+    /// Turned by hand, the log writes only when it is turned.
+    by_hand: bool,
+    crank: Option<Crank>,
 }
 
 impl Node {
-    fn new(id: u64, options: fn(&mut HostOptions)) -> Node {
+    fn new(id: u64, options: fn(&mut HostOptions), by_hand: bool) -> Node {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut node = Node {
             id: NodeId(id),
@@ -48,6 +53,8 @@ impl Node {
             dir: TempDir::new().unwrap(),
             options,
             life: None,
+            by_hand,
+            crank: None,
         };
         node.start_on(listener);
         node
@@ -74,9 +81,25 @@ impl Node {
         }
     }
 
+    /// The crank of its log.
+    pub(crate) fn crank(&self) -> &Crank {
+        self.crank.as_ref().expect("its log is turned by hand")
+    }
+
+    /// Where it runs.
+    pub(crate) fn runtime(&self) -> tokio::runtime::Handle {
+        self.life
+            .as_ref()
+            .expect("the node lives")
+            .1
+            .handle()
+            .clone()
+    }
+
     /// Ends it at once: nothing is handed over and nothing more is written but what the log's
     /// writer has begun.
     pub(crate) fn kill(&mut self) {
+        self.crank = None;
         if let Some((host, runtime)) = self.life.take() {
             drop(host);
             runtime.shutdown_timeout(PATIENCE);
@@ -117,7 +140,8 @@ impl Node {
             &self.address.to_string(),
         );
         (self.options)(&mut options);
-        let (log, store) = open(self.dir.path());
+        let (log, store) = open_log(self.dir.path(), self.by_hand);
+        self.crank = self.by_hand.then(|| Crank::new(log.clone()));
         let host = runtime.block_on(async {
             let host = Host::start(options, log, store).await.unwrap();
             listener.set_nonblocking(true).unwrap();
@@ -176,7 +200,62 @@ impl Drop for Node {
     }
 }
 
+/// Turns the crank of a log that has no threads of its own, until it is held.
+pub(crate) struct Crank {
+    pub(crate) log: Log,
+    held: Arc<Mutex<bool>>,
+    turner: Option<JoinHandle<()>>,
+    over: Arc<AtomicBool>,
+}
+
+impl Crank {
+    fn new(log: Log) -> Crank {
+        let (held, over) = (
+            Arc::new(Mutex::new(false)),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let turn = {
+            let (log, held, over) = (log.clone(), Arc::clone(&held), Arc::clone(&over));
+            move || {
+                while !over.load(Ordering::Relaxed) {
+                    if !*held.lock().unwrap() {
+                        log.step();
+                    }
+                    std::thread::park_timeout(Duration::from_millis(1));
+                }
+            }
+        };
+        Crank {
+            log,
+            held,
+            turner: Some(std::thread::spawn(turn)),
+            over,
+        }
+    }
+
+    /// From here on the log takes everything and keeps nothing.
+    pub(crate) fn hold(&self) {
+        *self.held.lock().unwrap() = true;
+    }
+
+    /// It writes again.
+    pub(crate) fn release(&self) {
+        *self.held.lock().unwrap() = false;
+    }
+}
+
+impl Drop for Crank {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        self.turner.take().unwrap().join().unwrap();
+    }
+}
+
 pub(crate) fn open(dir: &Path) -> (Log, Store) {
+    open_log(dir, false)
+}
+
+fn open_log(dir: &Path, by_hand: bool) -> (Log, Store) {
     let fatal = |why: &str| panic!("{why}");
     let log_dir = dir.join("log");
     std::fs::create_dir_all(&log_dir).unwrap();
@@ -186,7 +265,13 @@ pub(crate) fn open(dir: &Path) -> (Log, Store) {
         cache_bytes: 8 << 20,
         on_fatal: Arc::new(fatal),
     };
-    let (log, _) = Log::open(Arc::new(RealDisk::open(&log_dir).unwrap()), options).unwrap();
+    let disk = Arc::new(RealDisk::open(&log_dir).unwrap());
+    let opened = if by_hand {
+        Log::open_stepped(disk, options)
+    } else {
+        Log::open(disk, options)
+    };
+    let (log, _) = opened.unwrap();
     let options = StoreOptions {
         cache_bytes: 16 << 20,
         min_free_bytes: 0,
@@ -208,8 +293,19 @@ impl Cluster {
 
     pub(crate) fn with(nodes: u64, options: fn(&mut HostOptions)) -> Cluster {
         Cluster {
-            nodes: (1..=nodes).map(|id| Node::new(id, options)).collect(),
+            nodes: (1..=nodes)
+                .map(|id| Node::new(id, options, false))
+                .collect(),
         }
+    }
+
+    /// Nodes whose logs are turned by hand, with one group formed over all of them.
+    pub(crate) fn by_hand(nodes: u64) -> Cluster {
+        let cluster = Cluster {
+            nodes: (1..=nodes).map(|id| Node::new(id, |_| (), true)).collect(),
+        };
+        cluster.form(GROUP);
+        cluster
     }
 
     /// Nodes with one group formed over all of them.

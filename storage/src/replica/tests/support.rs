@@ -1,7 +1,7 @@
 //! A replica beside a model that keeps everything in memory, fed with the same batches.
 
 use crate::position::LogPosition;
-use crate::replica::{Replica, Store, StoreOptions};
+use crate::replica::{OpenStoreError, Replica, Store, StoreOptions};
 use bytes::Bytes;
 use florin_ledger::amount::{Amount, Currency};
 use florin_ledger::apply::apply_batch;
@@ -13,6 +13,7 @@ use florin_ledger::object::Kind;
 use florin_ledger::query::{EntryPage, Page, Query, answer};
 use florin_ledger::state::{GroupSettings, State};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 pub(super) const GROUP: GroupId = GroupId(3);
@@ -36,7 +37,16 @@ impl Place {
     pub(super) fn open(&self) -> Store {
         match self {
             Place::Disk(_) => {
-                let (store, notices) = Store::open(&self.dir(), StoreOptions::default()).unwrap();
+                // sled's threads may hold the folder for a moment after the last handle is gone.
+                let until = Instant::now() + Duration::from_secs(30);
+                let (store, notices) = loop {
+                    match Store::open(&self.dir(), StoreOptions::default()) {
+                        Err(OpenStoreError::Locked(_)) if Instant::now() < until => {
+                            std::thread::yield_now();
+                        }
+                        opened => break opened.unwrap(),
+                    }
+                };
                 assert_eq!(notices, Vec::<String>::new());
                 store
             }
