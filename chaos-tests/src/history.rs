@@ -6,6 +6,8 @@
 //! was seen of the cluster from outside; [`lines`] is how a history is kept in a file.
 
 pub mod clock;
+pub mod groups;
+pub mod keys;
 pub mod lines;
 pub mod watched;
 
@@ -13,7 +15,6 @@ mod words;
 
 use florin_ledger::id::Id;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 pub use watched::{Bound, Fault, Healed, Hits, Leader, Replica, Run};
 
@@ -250,17 +251,6 @@ impl Decided {
 }
 
 impl History {
-    /// The operations of each key, by number.
-    pub fn by_key(&self) -> BTreeMap<&str, Vec<usize>> {
-        let mut keys: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (number, operation) in self.operations.iter().enumerate() {
-            if let Some(key) = &operation.key {
-                keys.entry(key).or_default().push(number);
-            }
-        }
-        keys
-    }
-
     /// An account that the run opened.
     pub fn account(&self, id: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| *account.id == *id)

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-/// Operations on one account that a search for an order takes on.
-pub const ACCOUNT_OPERATIONS: usize = 2_000;
-/// States that a search for an order looks at, for each account, before it gives up.
+/// Operations on one account that may be in flight at once for a search for an order to take on.
+pub const IN_FLIGHT: usize = 24;
+/// Operations on one account that may stay without any answer for a search to take them on.
+pub const UNKNOWN_OPERATIONS: usize = 10;
+/// States that a search for an order looks at, for each window, before it gives up.
 pub const SEARCH_STATES: usize = 100_000;
+// The unknown are bits of a word, and every set of them may have to be looked at.
+const _: () = assert!(UNKNOWN_OPERATIONS < 64 && (1 << UNKNOWN_OPERATIONS) < SEARCH_STATES);
 /// Sessions of a partner that an open load makes at most.
 pub const SESSIONS: usize = 4_096;
 /// Keys of a partner that are sent once more after everything.
@@ -13,8 +17,6 @@ pub const ASKED_AGAIN: usize = 300;
 /// How long a session waits before it asks again.
 pub const PAUSE: Duration = Duration::from_millis(25);
 
-// A remembered state holds one bit for each operation: 25 MB at most, for one account at a time.
-const _: () = assert!(ACCOUNT_OPERATIONS / 8 * SEARCH_STATES <= 32 << 20);
 /// How long a packet that others overtake is held back.
 pub const OVERTAKEN_BY: Duration = Duration::from_millis(5);
 /// How long packets may wait for a slow link; then it is full, and they are dropped.

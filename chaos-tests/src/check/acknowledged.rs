@@ -1,7 +1,10 @@
 //! *acknowledged*: everything that a client was told had happened is in the final books, under the
 //! identifier and with the amount that it was told.
+//!
+//! The books are read from one replica of each group. Where *agreement* finds equal states on all
+//! of them after the last operation, what is in these books is in every replica's.
 
-use super::NO_BOOKS;
+use super::{NO_BOOKS, agreement};
 use crate::history::{Answer, Effect, History};
 use crate::verdict::{Finding, Verdict, Wrongs};
 use std::collections::HashMap;
@@ -46,7 +49,14 @@ pub fn check(history: &History) -> Verdict {
     let otherwise = match (&there, acknowledged) {
         (None, _) => Finding::Inconclusive(NO_BOOKS.into()),
         (Some(_), 0) => Finding::Inconclusive("nothing was acknowledged".into()),
-        (Some(_), count) => Finding::Pass(format!("{count} acknowledgements, all in the books")),
+        (Some(_), count) => Finding::Pass(match agreement::proven(history) {
+            Some(replicas) => format!(
+                "{count} acknowledgements, all in the books, which are every replica's ({replicas})"
+            ),
+            None => {
+                format!("{count} acknowledgements, all in the books of the replicas that were read")
+            }
+        }),
     };
     wrongs.or(history, otherwise)
 }

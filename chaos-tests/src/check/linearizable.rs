@@ -4,55 +4,71 @@
 //! A search in the manner of Wing and Gong (Testing and verifying concurrent objects, 1993), with
 //! the memory of Lowe (Testing for linearizability, 2017), for each account that was read. It
 //! looks at clients' clocks and answers alone, never at a number that a server gave. What is
-//! unknown may have happened at any time after it was asked, or never. Accounts with too many
-//! operations, and searches that take too long, are inconclusive.
+//! unknown may have happened at any time after it was asked, or never.
+//!
+//! The search is done in windows: at a moment at which nothing on the account is in flight, all
+//! that was answered has happened, so the search before it and the search after it share nothing
+//! but the balance and which of the unknown have happened. Windows in which more is in flight at
+//! once than [`IN_FLIGHT`] are no short histories; they are counted, and left to *order*. A search
+//! that takes too long is inconclusive.
 
+mod events;
 mod search;
 
-use crate::history::{Account, Answer, History, Request, Side, TOO_LITTLE};
-use crate::limits::{ACCOUNT_OPERATIONS, SEARCH_STATES};
+use crate::history::keys::Keys;
+use crate::history::{Account, Answer, History, Request};
+use crate::limits::{IN_FLIGHT, SEARCH_STATES, UNKNOWN_OPERATIONS};
 use crate::verdict::{Finding, Verdict, Wrongs};
-use search::{Event, Found, What, search};
-use std::collections::BTreeSet;
+use search::{Event, Found, Start, search};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was looked at.
+#[derive(Default)]
+struct Tally {
+    events: usize,
+    windows: usize,
+    too_busy: usize,
+    given_up: Option<String>,
+}
 
 /// Searches for an order, account by account.
 pub fn check(history: &History) -> Verdict {
     let mut wrongs = Wrongs::new("linearizable");
-    let mut given_up = None;
-    let mut events_in_all = 0;
+    let mut tally = Tally::default();
     let read = accounts_read(history);
+    let mut known: BTreeMap<&str, &Account> = BTreeMap::new();
+    for account in &history.accounts {
+        known.insert(&account.id, account);
+    }
+    let mut events = events::of(history, &Keys::of(history), &read, &known);
     for id in &read {
-        let Some(account) = history.account(id) else {
-            given_up = Some(format!("{id} was read, but nothing says what it is"));
+        let Some(account) = known.get(id) else {
+            tally.given_up = Some(format!("{id} was read, but nothing says what it is"));
             continue;
         };
-        let events = events(history, account);
-        events_in_all += events.len();
-        if events.len() > ACCOUNT_OPERATIONS {
-            given_up = Some(format!("{} operations on {id} are too many", events.len()));
-            continue;
-        }
-        match search(&events, account.floored, SEARCH_STATES) {
-            Found::Order => {}
-            Found::GaveUp => {
-                given_up = Some(format!("the search for an order of {id} took too long"))
-            }
-            Found::None { stuck } => {
-                let count = events.len();
-                let why = format!("no order of {count} operations on {id} explains it");
-                match events.get(stuck).and_then(|event| event.number) {
-                    Some(number) => wrongs.operation(number, why),
-                    None => wrongs.books(format_args!("the final balance of {id}: {why}")),
-                }
-            }
-        }
+        let events = events.remove(id).unwrap_or_default();
+        one_account(account, &events, &mut tally, &mut wrongs);
     }
+    let Tally {
+        events,
+        windows,
+        too_busy,
+        given_up,
+    } = tally;
     let otherwise = match given_up {
         Some(why) => Finding::Inconclusive(why),
-        None if read.is_empty() => Finding::Inconclusive("no balance was read".into()),
+        None if windows == 0 => {
+            Finding::Inconclusive("no balance was read in a short window".into())
+        }
         None => {
             let accounts = read.len();
-            Finding::Pass(format!("{events_in_all} operations on {accounts} accounts"))
+            let busy = match too_busy {
+                0 => String::new(),
+                count => format!("; {count} more are too busy for a search and left to *order*"),
+            };
+            Finding::Pass(format!(
+                "{events} operations on {accounts} accounts in {windows} windows{busy}"
+            ))
         }
     };
     wrongs.or(history, otherwise)
@@ -71,89 +87,72 @@ fn accounts_read(history: &History) -> BTreeSet<&str> {
     answered.collect()
 }
 
-/// What was done to an account, in the order in which it was asked. The attempts of one key are one
-/// event: it begins with the first that may have had an effect, and ends with the first answer.
-fn events(history: &History, account: &Account) -> Vec<Event> {
-    let mut events = Vec::new();
-    for (number, one) in history.operations.iter().enumerate() {
-        if let (Request::Balance { account: whose }, Answer::Balance { balance, .. }) =
-            (&one.request, &one.answer)
-            && *whose == account.id
-        {
-            events.push(Event {
-                number: Some(number),
-                invoked: one.invoked,
-                returned: Some(one.returned),
-                what: What::Read((*balance).into()),
-            });
+/// `events` are sorted by when they were invoked.
+fn one_account(account: &Account, events: &[Event], tally: &mut Tally, wrongs: &mut Wrongs) {
+    let id = &account.id;
+    let (unknown, certain): (Vec<Event>, Vec<Event>) =
+        events.iter().partition(|event| event.returned.is_none());
+    if unknown.len() > UNKNOWN_OPERATIONS {
+        let count = unknown.len();
+        tally.given_up = Some(format!(
+            "{count} unanswered operations on {id} are too many"
+        ));
+        return;
+    }
+    tally.events += events.len();
+    let mut start = Start::beginning();
+    let mut rest = &certain[..];
+    while let Some((window, in_flight, after)) = first_window(rest) {
+        rest = after;
+        if in_flight > IN_FLIGHT {
+            tally.too_busy += 1;
+            start = start.after_anything(window, &unknown);
+            continue;
+        }
+        tally.windows += 1;
+        match search(window, &unknown, &start, account.floored, SEARCH_STATES) {
+            Found::Order(end) => start = end,
+            Found::GaveUp => {
+                let count = window.len();
+                let why =
+                    format!("the search for an order of {count} operations on {id} took too long");
+                tally.given_up = Some(why);
+                start = start.after_anything(window, &unknown);
+            }
+            Found::None { stuck } => {
+                let count = window.len();
+                let why =
+                    format!("no order of {count} operations on {id} at that time explains it");
+                match stuck {
+                    Some(number) => wrongs.operation(number, why),
+                    None => wrongs.books(format_args!("the final balance of {id}: {why}")),
+                }
+                // Whatever comes after it would be explained by nothing either.
+                return;
+            }
         }
     }
-    for numbers in history.by_key().values() {
-        events.extend(asked(history, account, numbers));
-    }
-    events.extend(final_balance(history, account));
-    events.sort_by_key(|event| event.invoked);
-    events
 }
 
-fn asked(history: &History, account: &Account, numbers: &[usize]) -> Option<Event> {
-    let all = || {
-        numbers
-            .iter()
-            .map(|number| (*number, &history.operations[*number]))
-    };
-    let told = all().find(|(_, one)| matches!(one.answer, Answer::Acknowledged { .. }));
-    let decided = told.or_else(|| all().find(|(_, one)| one.answer.is_final()));
-    let maybe = || all().filter(|(_, one)| one.answer != Answer::SurelyNot);
-    let (number, one) =
-        decided.or_else(|| maybe().find(|(_, one)| one.answer == Answer::Unknown))?;
-    let moves = one
-        .request
-        .moves()
-        .filter(|moves| moves.touches(&account.id))?;
-    let same = maybe().filter(|(_, other)| other.request == one.request);
-    let invoked = same.map(|(_, other)| other.invoked).min()?;
-    let amount = i128::from(moves.amount);
-    let debited = if *moves.debit == *account.id {
-        amount
-    } else {
-        0
-    };
-    let credited = if *moves.credit == *account.id {
-        amount
-    } else {
-        0
-    };
-    let change = match account.grows_by {
-        Side::Debits => debited - credited,
-        Side::Credits => credited - debited,
-    };
-    let (what, returned) = match &one.answer {
-        Answer::Acknowledged { .. } => (What::Change(change), Some(one.returned)),
-        Answer::Unknown => (What::Change(change), None),
-        Answer::Refused { code } if **code == *TOO_LITTLE && account.floored && change < 0 => {
-            (What::TooLittleFor(-change), Some(one.returned))
+/// Up to the first moment at which all that was asked is answered: what was done until then, how
+/// much was in flight at once, and the rest.
+fn first_window(events: &[Event]) -> Option<(&[Event], usize, &[Event])> {
+    let mut by = events.first()?.returned?;
+    let mut open: BTreeMap<u64, usize> = BTreeMap::new();
+    let (mut in_flight, mut most) = (0_usize, 0);
+    for (at, event) in events.iter().enumerate() {
+        if event.invoked > by {
+            let (window, rest) = events.split_at(at);
+            return Some((window, most, rest));
         }
-        Answer::Refused { .. } | Answer::Balance { .. } | Answer::SurelyNot => return None,
-    };
-    Some(Event {
-        number: Some(number),
-        invoked,
-        returned,
-        what,
-    })
-}
-
-/// The final books are a read after everything that was answered.
-fn final_balance(history: &History, account: &Account) -> Option<Event> {
-    let books = history.books.as_ref()?;
-    let totals = books.accounts.iter().find(|one| one.id == account.id)?;
-    let end = history.operations.iter().map(|one| one.returned).max()?;
-    let after = end.saturating_add(1);
-    Some(Event {
-        number: None,
-        invoked: after,
-        returned: Some(after),
-        what: What::Read(totals.balance.into()),
-    })
+        let returned = event.returned.unwrap_or(u64::MAX);
+        by = by.max(returned);
+        while let Some(ended) = open.first_entry().filter(|one| *one.key() < event.invoked) {
+            in_flight -= ended.remove();
+        }
+        *open.entry(returned).or_default() += 1;
+        in_flight += 1;
+        most = most.max(in_flight);
+    }
+    Some((events, most, &[]))
 }

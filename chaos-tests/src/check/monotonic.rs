@@ -4,6 +4,7 @@
 //! least one more for each payment that the session began and was acknowledged in between. Two
 //! reads at the same number, of whomever, show the same balance.
 
+use crate::history::keys::Keys;
 use crate::history::{Answer, History, Operation, Request};
 use crate::verdict::{Finding, Verdict, Wrongs};
 use std::collections::{BTreeMap, HashMap};
@@ -40,7 +41,8 @@ pub fn check(history: &History) -> Verdict {
         let session = (&*read.asked.session, read.account);
         sessions.entry(session).or_default().push(read);
     }
-    let done = done(history);
+    let keys = Keys::of(history);
+    let done = done(&keys);
     let mut compared = 0;
     for ((session, account), reads) in &sessions {
         let done = done.get(session).map(Vec::as_slice).unwrap_or_default();
@@ -69,14 +71,13 @@ fn reads(history: &History) -> impl Iterator<Item = Read<'_>> {
 }
 
 /// What each session was told had happened, in the order in which it began it.
-fn done(history: &History) -> HashMap<&str, Vec<Done<'_>>> {
+fn done<'a>(keys: &'a Keys<'a>) -> HashMap<&'a str, Vec<Done<'a>>> {
     let mut sessions: HashMap<&str, Vec<Done<'_>>> = HashMap::new();
-    for numbers in history.by_key().values() {
-        let all = || numbers.iter().map(|number| &history.operations[*number]);
-        let told = all().find(|one| matches!(one.answer, Answer::Acknowledged { .. }));
-        let Some((told, invoked)) = told.zip(all().map(|one| one.invoked).min()) else {
+    for sendings in keys.iter() {
+        let Some((_, told)) = sendings.acknowledged() else {
             continue;
         };
+        let invoked = sendings.invoked();
         sessions.entry(&told.session).or_default().push(Done {
             invoked,
             returned: told.returned,
