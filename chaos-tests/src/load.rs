@@ -59,6 +59,7 @@ impl Load {
         let mut sessions = JoinSet::new();
         for (number, its) in books.iter().enumerate() {
             let seed = options.seed.wrapping_add((number as u64) << 32);
+            sessions.spawn(pace::probes(its.clone(), recorder.clone(), seed));
             let (its, recorder) = (its.clone(), recorder.clone());
             match options.mix.per_second {
                 Some(_) => sessions.spawn(pace::open(its, recorder, seed, rate.subscribe())),
@@ -146,7 +147,8 @@ impl Load {
         for (key, request) in some {
             session.insist(&key, &request).await;
         }
-        for account in books.wallets.iter().chain(&books.shops) {
+        let probed = std::iter::once(&books.probed);
+        for account in books.wallets.iter().chain(&books.shops).chain(probed) {
             session.look(account.clone()).await;
         }
     }

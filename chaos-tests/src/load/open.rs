@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 const SHOPS: usize = 2;
 /// A dry wallet holds this part of what others hold.
 const DRY: u64 = 1_000;
+/// What the probed wallet is funded with: little, so that it is refused now and then.
+const PROBED: u64 = 2_000;
 
 /// Opens a partner's bank, shops and wallets, and funds the wallets.
 pub(super) async fn open(
@@ -53,6 +55,16 @@ pub(super) async fn open(
             .await?;
         wallets.push(wallet);
     }
+    let probed = opening.account("probed", Side::Credits, true).await?;
+    opening
+        .fund(
+            recorder,
+            &bank,
+            &probed,
+            PROBED,
+            mix.wallets + mix.dry_wallets,
+        )
+        .await?;
     if wallets.is_empty() {
         bail!("a load needs a wallet");
     }
@@ -64,6 +76,7 @@ pub(super) async fn open(
         bank,
         shops,
         wallets,
+        probed,
         mix,
     };
     Ok((books, accounts))
@@ -135,6 +148,6 @@ impl Opening<'_> {
     }
 
     fn key(&self, what: &str) -> String {
-        format!("{}-{}-{what}", self.options.run, self.partner.name)
+        format!("{}:{}:{what}", self.options.run, self.partner.name)
     }
 }

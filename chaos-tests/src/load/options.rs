@@ -53,7 +53,10 @@ pub struct Mix {
     /// Operations a second over all partners, begun in time however long the answers take;
     /// nothing: sessions go on as soon as they are answered.
     pub per_second: Option<f64>,
-    /// Payments that take from or give to one hot account of each partner.
+    /// Sessions of each partner that use a small wallet of their own, at no great speed: short
+    /// histories, which can be searched for an order even while everything else piles up.
+    pub probes: usize,
+    /// Payments that take from one hot account of each partner.
     pub hot_percent: u8,
     /// Linearizable reads of a balance.
     pub read_percent: u8,
@@ -94,6 +97,7 @@ impl Default for Mix {
             funds: 1_000_000_000,
             sessions: 8,
             per_second: None,
+            probes: 3,
             hot_percent: 20,
             read_percent: 15,
             transfer_percent: 5,

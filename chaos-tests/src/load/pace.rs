@@ -21,6 +21,15 @@ pub(super) async fn closed(books: Arc<Books>, recorder: Arc<Recorder>, seed: u64
     sessions.join_all().await;
 }
 
+/// Sessions that use the probed wallet and nothing else.
+pub(super) async fn probes(books: Arc<Books>, recorder: Arc<Recorder>, seed: u64) {
+    let mut sessions = JoinSet::new();
+    for number in 0..books.mix.probes {
+        sessions.spawn(Session::probe(number, &books, &recorder, seed).run_probe());
+    }
+    sessions.join_all().await;
+}
+
 /// Operations that begin in time, whatever becomes of those before: a session that is free does
 /// the next one, and when none is free there is one more. What would need more than
 /// [`SESSIONS`] of them is left out.
@@ -56,7 +65,7 @@ pub(super) async fn open(
             };
             busy.spawn(async move {
                 let mut session = session;
-                session.step().await;
+                Box::pin(session.step()).await;
                 session
             });
         }

@@ -19,7 +19,11 @@ pub(super) async fn read_back(
     for partner in partners {
         let first = &partner.frontends.first().context("no frontend")?.client;
         let its = [&partner.bank].into_iter();
-        for id in its.chain(&partner.shops).chain(&partner.wallets) {
+        for id in its
+            .chain(&partner.shops)
+            .chain(&partner.wallets)
+            .chain([&partner.probed])
+        {
             books.accounts.push(totals(first, id).await?);
         }
         let touched =

@@ -5,7 +5,7 @@ use super::options::Mix;
 use super::recorder::Recorder;
 use super::send::{Frontend, Sender};
 use crate::history::{Answer, Name, Request};
-use crate::limits::PAUSE;
+use crate::limits::{PAUSE, SESSIONS};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -20,6 +20,9 @@ pub(super) struct Books {
     pub(super) shops: Vec<Name>,
     /// Those with plenty first; the first of all is the hot one.
     pub(super) wallets: Vec<Name>,
+    /// A wallet that few sessions use, one thing after the other: what was done to it can be
+    /// searched for an order, whatever else is going on.
+    pub(super) probed: Name,
     pub(super) mix: Mix,
 }
 
@@ -27,6 +30,8 @@ pub(super) struct Session {
     name: Name,
     twin: Name,
     lane: usize,
+    /// The only wallet that it uses.
+    only: Option<Name>,
     books: Arc<Books>,
     recorder: Arc<Recorder>,
     chance: Chance,
@@ -48,11 +53,26 @@ impl Session {
             twin: format!("{name}'").into(),
             name: name.into(),
             lane,
+            only: None,
             books: books.clone(),
             recorder: recorder.clone(),
             chance: Chance::new(seed, lane as u64),
             keys: 0,
             at: lane,
+        }
+    }
+
+    /// A session that uses nothing but the probed wallet.
+    pub(super) fn probe(
+        number: usize,
+        books: &Arc<Books>,
+        recorder: &Arc<Recorder>,
+        seed: u64,
+    ) -> Session {
+        Session {
+            name: format!("{}-probe-{number}", books.partner).into(),
+            only: Some(books.probed.clone()),
+            ..Session::new(SESSIONS + number, books, recorder, seed)
         }
     }
 
@@ -67,7 +87,22 @@ impl Session {
     /// Asks until the load is stopped.
     pub(super) async fn run(mut self) {
         while !self.recorder.stopped() {
-            self.step().await;
+            Box::pin(self.step()).await;
+        }
+    }
+
+    /// Reads, pays and fills the probed wallet, not too fast.
+    pub(super) async fn run_probe(mut self) {
+        while !self.recorder.stopped() {
+            match self.chance.below(10) {
+                0..5 => Box::pin(self.read()).await,
+                5 => Box::pin(self.refill()).await,
+                _ => {
+                    let (key, request) = (self.key(), self.payment());
+                    Box::pin(self.insist(&key, &request)).await;
+                }
+            }
+            sleep(PAUSE).await;
         }
     }
 
@@ -89,7 +124,7 @@ impl Session {
         } else if drawn < read + transfer + replay {
             self.replay().await;
         } else if drawn < read + transfer + replay + duplicate {
-            self.pay_twice_at_once().await;
+            Box::pin(self.pay_twice_at_once()).await;
         } else {
             let (key, request) = (self.key(), self.payment());
             self.insist(&key, &request).await;
@@ -112,14 +147,12 @@ impl Session {
 
     /// One read; an answer that does not come is no evidence, and is not insisted on.
     async fn read(&mut self) {
-        let at = self
-            .chance
-            .below(self.books.wallets.len() + self.books.shops.len());
-        let accounts = self.books.wallets.iter().chain(&self.books.shops);
-        let Some(account) = accounts.skip(at).next().cloned() else {
-            return;
-        };
-        self.look(account).await;
+        let (wallets, shops) = (&self.books.wallets, &self.books.shops);
+        let at = self.chance.below(wallets.len() + shops.len());
+        let any = || wallets.iter().chain(shops).nth(at).cloned();
+        if let Some(account) = self.only.clone().or_else(any) {
+            self.look(account).await;
+        }
     }
 
     /// Reads one account once.
@@ -135,10 +168,11 @@ impl Session {
 
     /// Money from the bank into a wallet, so that dry ones are refused sometimes and not always.
     async fn refill(&mut self) {
-        let wallet = self.chance.below(self.books.wallets.len());
+        let drawn = self.chance.below(self.books.wallets.len());
+        let any = || self.books.wallets[drawn].clone();
         let request = Request::Transfer {
             debit: self.books.bank.clone(),
-            credit: self.books.wallets[wallet].clone(),
+            credit: self.only.clone().unwrap_or_else(any),
             amount: 1 + self.chance.below(500) as u64,
         };
         let key = self.key();
@@ -201,10 +235,10 @@ impl Session {
     fn payment(&mut self) -> Request {
         let hot = self.chance.percent(self.books.mix.hot_percent);
         let drawn = self.chance.below(self.books.wallets.len());
-        let wallet = if hot { 0 } else { drawn };
+        let any = || self.books.wallets[if hot { 0 } else { drawn }].clone();
         let shop = self.chance.below(self.books.shops.len());
         Request::Payment {
-            source: self.books.wallets[wallet].clone(),
+            source: self.only.clone().unwrap_or_else(any),
             destination: self.books.shops[shop].clone(),
             amount: 1 + self.chance.below(99) as u64,
         }
@@ -225,6 +259,6 @@ impl Session {
 impl Books {
     /// What all its keys begin with.
     pub(super) fn run_and_partner(&self) -> String {
-        format!("{}-{}-", self.run, self.partner)
+        format!("{}:{}:", self.run, self.partner)
     }
 }

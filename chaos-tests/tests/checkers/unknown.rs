@@ -73,7 +73,8 @@ fn what_was_not_answered_may_be_or_not_be() {
 #[test]
 fn what_was_not_answered_may_not_be_twice_or_undone() {
     let (id, other) = (decided_at(150), decided_at(160));
-    let rows: [(fn(&History) -> Verdict, History, &str); 5] = [
+    type Check = fn(&History) -> Verdict;
+    let rows: [(Check, History, &str); 5] = [
         (
             once::check,
             run(70, 40, &[&id, &other], 40),
