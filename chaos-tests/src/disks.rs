@@ -2,11 +2,12 @@
 //!
 //! A plain disk is a folder. A loop disk is an ext4 file system in a file, whose power can be cut:
 //! what was not synced is then lost, as on real machines. A small one is the same with little room.
-//! Slow and failing disks are made by the failpoints of a build that has them. Files of a node that
-//! is stopped can be damaged where something was really written.
+//! Slow and failing disks are made by the failpoints of a build that has them, or by [`traced`] in
+//! any other. Files of a node that is stopped can be damaged where something was really written.
 
 pub mod damage;
 mod image;
+pub mod traced;
 
 pub use damage::{Damage, Damaged, How, Part};
 

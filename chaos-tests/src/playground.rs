@@ -15,11 +15,14 @@ mod wiring;
 pub use spec::{FabricChoice, PlaygroundSpec, Shape};
 
 use crate::disks::Disk;
+use crate::disks::traced::{Traced, Trouble};
 use crate::fabric::{Fabric, Host};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use arm::Arm;
+use clock::Clock;
+use florin_ledger::directory::Node;
 use florin_node::cluster::ports::Port;
-use florin_node::cluster::process::Supervised;
+use florin_node::cluster::process::{State, Supervised};
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
 use reaper::Reaper;
 use run::{RUN, Run};
@@ -30,12 +33,15 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use wiring::Wiring;
 
 /// The variable that names a process's folder of faults.
 const FAULTS_DIR: &str = "FLORIN_FAULTS_DIR";
 /// How long a node whose disk was replaced may take to vote again.
 const REPLACE_PATIENCE: Duration = Duration::from_secs(120);
+/// How long a process that ended stays down before it is started again.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
 /// A running cluster, its network and its disks.
 pub struct Playground {
@@ -45,6 +51,7 @@ pub struct Playground {
     fabric: Option<Box<dyn Fabric>>,
     disks: BTreeMap<u64, Disk>,
     arms: BTreeMap<Host, Arc<Arm>>,
+    clocks: BTreeMap<Host, Clock>,
     folder: PathBuf,
     _ports: Vec<Port>,
     _made: Option<TempDir>,
@@ -61,7 +68,7 @@ impl Playground {
         let hosts: Vec<Host> = named.iter().map(|(host, _)| *host).collect();
         let mut wiring = Wiring::make(spec.fabric, &run, &hosts, spec.seed)?;
         let (mut seats, mut arms) = (BTreeMap::new(), BTreeMap::new());
-        let mut disks = BTreeMap::new();
+        let (mut disks, mut clocks) = (BTreeMap::new(), BTreeMap::new());
         for (host, name) in named {
             let mut seat = wiring
                 .seats
@@ -72,6 +79,12 @@ impl Playground {
             let faults = arm.folder().display().to_string();
             seat.environment.insert(FAULTS_DIR.into(), faults);
             seat.environment.insert(RUN.into(), run.name().into());
+            if spec.faketime {
+                let clock = Clock::new(arm.folder().join("faketime"));
+                let clock = clock.map_err(|why| anyhow!("no clock to shift: {why}"))?;
+                seat.environment.extend(clock.environment());
+                clocks.insert(host, clock);
+            }
             if let Host::Node(id) = host {
                 let plain = folder.join(&name);
                 let disk = Disk::make(spec.disks, plain, run.folder(), &name, arm.clone())
@@ -97,6 +110,7 @@ impl Playground {
             fabric: wiring.fabric,
             disks,
             arms,
+            clocks,
             folder,
             _ports: wiring.ports,
             _made: made,
@@ -128,6 +142,19 @@ impl Playground {
     pub fn arm(&self, host: Host) -> Result<&Arm> {
         let arm = self.arms.get(&host).map(AsRef::as_ref);
         arm.with_context(|| format!("{host} has no process"))
+    }
+
+    /// A process's wall clock, if the playground was made with clocks to shift.
+    pub fn clock(&self, host: Host) -> Option<&Clock> {
+        self.clocks.get(&host)
+    }
+
+    /// Makes the syncs of a process fail, or slow, until what this returns is dropped; by strace,
+    /// in any build.
+    pub fn trace(&self, host: Host, trouble: Trouble) -> Result<Traced> {
+        let pid = self.process(host)?.pid();
+        let pid = pid.with_context(|| format!("{host} does not run"))?;
+        Ok(Traced::begin(pid, trouble, self.arm(host)?.folder())?)
     }
 
     /// A node's disk.
@@ -174,15 +201,35 @@ impl Playground {
     /// Gives a node an empty disk and brings it back as another incarnation, as operators do with
     /// a machine that lost its disk. Returns when it votes again.
     pub async fn replace_disk(&self, node: u64) -> Result<()> {
-        let host = Host::Node(node);
-        self.kill(host).await?;
+        self.kill(Host::Node(node)).await?;
         self.disk(node)?.wipe()?;
-        let (back, started) = tokio::join!(
-            self.cluster.replace(node, REPLACE_PATIENCE),
-            self.start_again(host)
-        );
-        started?;
-        back.map(drop)
+        self.bring_back(node, REPLACE_PATIENCE).await.map(drop)
+    }
+
+    /// Brings a node back whose disk is empty, and which is down: returns when it votes again.
+    ///
+    /// Until its former self is taken out of its groups, those who know that one turn it away, and
+    /// it ends; so it is started again and again, as a supervisor would do it.
+    pub async fn bring_back(&self, node: u64, timeout: Duration) -> Result<Node> {
+        tokio::select! {
+            back = self.cluster.replace(node, timeout) => back,
+            failed = self.keep_running(Host::Node(node)) => Err(failed),
+        }
+    }
+
+    /// Starts a process whenever it has ended; returns only if it cannot be started.
+    async fn keep_running(&self, host: Host) -> anyhow::Error {
+        loop {
+            if let Err(error) = self.start_again(host).await {
+                return error;
+            }
+            let ended = match self.process(host) {
+                Ok(process) => process.watch(),
+                Err(error) => return error,
+            };
+            wait_for_end(ended).await;
+            tokio::time::sleep(RESTART_PAUSE).await;
+        }
     }
 
     /// Ends everything in order; says whether every process ended well.
@@ -197,6 +244,11 @@ impl Playground {
         let pid = pid.with_context(|| format!("{host} does not run"))?;
         kill_process(pid, signal).with_context(|| format!("{host} got no signal"))
     }
+}
+
+async fn wait_for_end(mut process: watch::Receiver<State>) {
+    let ended = |state: &State| matches!(state, State::Ended { .. });
+    let _supervisor_gone = process.wait_for(ended).await;
 }
 
 /// The folder of a playground, and what takes it away if it was made for it.

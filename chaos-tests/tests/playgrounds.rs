@@ -2,8 +2,13 @@
 
 mod support;
 
+use florin_chaos::check;
+use florin_chaos::disks::Disks;
 use florin_chaos::fabric::{Host, Link};
+use florin_chaos::history::Fault;
+use florin_chaos::load::{Load, LoadOptions, PartnerKey};
 use florin_chaos::playground::{FabricChoice, Playground, PlaygroundSpec, Shape};
+use florin_chaos::verdict::exit_code;
 use florin_ledger::id::GroupId;
 use florin_node::client::Client;
 use std::io::Write;
@@ -12,6 +17,8 @@ use support::{florin, turn};
 use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Payments before, during and after a fault.
+const SOME: u64 = 60;
 
 /// Past the test harness, which keeps what a test that passes prints to itself.
 fn say(what: &str) {
@@ -109,6 +116,72 @@ async fn until_whole(ground: &Playground, group: GroupId) {
         }
         assert!(Instant::now() < by, "{applied:?}");
     }
+}
+
+/// Load on the books of a new partner.
+async fn pay(ground: &Playground) -> Load {
+    let cluster = ground.cluster();
+    let partner = cluster.onboard("Test Store", None, by()).await.unwrap();
+    let key = PartnerKey {
+        name: "store".into(),
+        secret: partner.secret_key.clone(),
+        group: None,
+    };
+    let options = LoadOptions::new(cluster.urls(), Some(cluster.ca()), vec![key]);
+    let load = Load::start(options).await.unwrap();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "before");
+    load
+}
+
+/// All nodes lose power at the same time, under load; and then one of them loses its disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_when_power_is_and_a_lost_disk_comes_back() {
+    let _turn = tokio::task::spawn_blocking(turn).await.unwrap();
+    let mut spec = PlaygroundSpec::new(Shape::Three);
+    spec.program = Some(florin());
+    spec.disks = Disks::Loop;
+    let ground = match Playground::start(spec).await {
+        Ok(ground) => ground,
+        Err(why) => return say(&format!("loop disks: skipped: {why:#}")),
+    };
+    let load = pay(&ground).await;
+    let mut fault = Fault {
+        what: "power cut of all nodes".into(),
+        class: "power-cut".into(),
+        began: load.now(),
+        ..Fault::default()
+    };
+    let nodes: Vec<u64> = ground
+        .cluster()
+        .nodes()
+        .iter()
+        .map(|node| node.id)
+        .collect();
+    for node in &nodes {
+        ground.disk(*node).unwrap().cut_power().unwrap();
+    }
+    for node in &nodes {
+        ground.kill(Host::Node(*node)).await.unwrap();
+        ground.disk(*node).unwrap().restore_power().unwrap();
+    }
+    for node in &nodes {
+        ground.start_again(Host::Node(*node)).await.unwrap();
+    }
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "after the cut");
+    fault.ended = Some(load.now());
+    fault.evidence = Some(format!("{} file systems were shut down", nodes.len()));
+    ground.replace_disk(2).await.unwrap();
+    assert!(load.wait_for_more(SOME, PATIENCE).await, "after the disk");
+    let history = load.finish("power cut", vec![fault]).await.unwrap();
+    let verdicts = check::all(&history);
+    let table: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
+    assert_ne!(exit_code(&verdicts), 1, "{}", table.join("\n"));
+    say(&format!(
+        "{} operations, {}",
+        history.operations.len(),
+        table.join("; ")
+    ));
+    assert!(ground.stop().await, "everybody ended well");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,6 +25,8 @@ pub struct PlaygroundSpec {
     pub folder: Option<PathBuf>,
     /// What the environment of every process has beside this one's own.
     pub environment: BTreeMap<String, String>,
+    /// Whether wall clocks can be shifted in any build, by libfaketime.
+    pub faketime: bool,
     /// From which the fabric and the disks draw.
     pub seed: u64,
     /// What happens to a process that died.
@@ -70,6 +72,7 @@ impl PlaygroundSpec {
             program: None,
             folder: None,
             environment: BTreeMap::new(),
+            faketime: false,
             seed: 1,
             restart: Restart::Never,
             patience: Duration::from_secs(60),
