@@ -5,6 +5,7 @@ use crate::partners::{self, Caller, FUNDS, Partner};
 use crate::tally::Moved;
 use anyhow::{Context, Result};
 use std::cell::Cell;
+use std::fmt;
 use std::rc::Rc;
 use tokio::task::JoinSet;
 
@@ -32,7 +33,8 @@ impl Audit {
         self.wrong.is_empty()
     }
 
-    fn add(&mut self, wallet: &str, moved: Moved, left: i128) {
+    /// Compares what was moved with what the books say.
+    pub fn add(&mut self, wallet: &str, moved: Moved, left: i128) {
         let (surely, perhaps) = (i128::from(moved.surely), i128::from(moved.perhaps));
         self.wallets += 1;
         self.acknowledged += surely;
@@ -43,6 +45,23 @@ impl Audit {
             self.wrong.push(format!(
                 "{wallet}: {surely} acknowledged, {perhaps} unknown, {left} left the wallet"
             ));
+        }
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "audit of {} wallets, warm-up included: {} minor units acknowledged, {} of unknown fate, {} found",
+            self.wallets, self.acknowledged, self.unknown, self.found
+        )?;
+        for wrong in &self.wrong {
+            writeln!(f, "  wrong: {wrong}")?;
+        }
+        match self.held() {
+            true => write!(f, "the audit held"),
+            false => write!(f, "THE AUDIT FAILED"),
         }
     }
 }

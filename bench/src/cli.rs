@@ -1,6 +1,6 @@
 //! What may be asked on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +8,9 @@ use std::time::Duration;
 #[derive(Debug, Parser)]
 #[command(name = "florin-bench", version)]
 pub struct Cli {
+    /// Print one line of JSON for each run in place of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
     /// What to measure.
     #[command(subcommand)]
     pub bench: Bench,
@@ -18,10 +21,28 @@ pub struct Cli {
 pub enum Bench {
     /// One payment per HTTPS request, each with a key of its own.
     Pay(PayArgs),
+    /// One payment per call straight to the shard leaders, without HTTPS.
+    Submit(SubmitArgs),
+    /// Transfers in batches over HTTPS.
+    Bulk(BulkArgs),
+    /// The ceilings: HTTPS with no ledger behind it, and the bare log.
+    Limit(LimitArgs),
+    /// Other systems doing the same payment, and Florin beside them.
+    Peers {
+        /// Which.
+        #[command(subcommand)]
+        peer: Peer,
+    },
+    /// How figures change as the ledger grows.
+    Grow(GrowArgs),
+    /// What a cluster costs that nobody asks anything.
+    Idle(IdleArgs),
+    /// How long payments stop when a leader is killed.
+    Failover(FailoverArgs),
 }
 
 /// The bench of single payments.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct PayArgs {
     /// Connections; each sends its next payment when the last one is answered.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -32,23 +53,186 @@ pub struct PayArgs {
     /// Partners that pay; the n-th pays 1/n as often as the first.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub partners: u32,
-    /// Print one line of JSON in place of the table.
-    #[arg(long)]
-    pub json: bool,
+    /// Payments a second, whether or not earlier ones are answered (an open loop); latencies count
+    /// from the moment at which each was meant to be sent.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: Option<u32>,
+    /// Afterwards the largest partner sends so many times its share, over connections of its own:
+    /// what becomes of the others?
+    #[arg(long, requires = "rate", value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    pub hot_share: Option<u32>,
     /// What stands under load.
     #[command(flatten)]
     pub system: SystemArgs,
 }
 
-/// What stands under load: a cluster of its own, unless one that runs already is named.
-#[derive(Debug, Args)]
-pub struct SystemArgs {
+/// The bench without HTTPS.
+#[derive(Clone, Debug, Args)]
+pub struct SubmitArgs {
+    /// Callers; each submits its next payment when the last one is decided.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub callers: u32,
+    /// For how long, after a warm-up of 2 s that is not counted.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners that pay; the n-th pays 1/n as often as the first.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The cluster that is started.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// How a batch is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// `application/json`.
+    Json,
+    /// `application/x-protobuf`.
+    Binary,
+}
+
+/// The bench of batches.
+#[derive(Clone, Debug, Args)]
+pub struct BulkArgs {
+    /// Transfers in a batch.
+    #[arg(long, default_value_t = 8_190, value_parser = clap::value_parser!(u32).range(1..=8_190))]
+    pub batch: u32,
+    /// How batches are written.
+    #[arg(long, value_enum, default_value_t = Format::Json)]
+    pub format: Format,
+    /// Connections; each sends its next batch when the last one is answered.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub connections: u32,
+    /// For how long, after a warm-up of 2 s that is not counted.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners whose books are written to, in turn.
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub partners: u32,
+    /// Accounts of each partner; each transfer is between two of them.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub accounts: u32,
+    /// What stands under load.
+    #[command(flatten)]
+    pub system: SystemArgs,
+}
+
+/// The ceilings.
+#[derive(Clone, Debug, Args)]
+pub struct LimitArgs {
+    /// Connections to the HTTPS server.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long each is measured.
+    #[arg(long, default_value = "10s", value_parser = duration)]
+    pub duration: Duration,
+    /// Where the bare log is written; beside this binary unless told.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+}
+
+/// Other systems.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Peer {
+    /// PostgreSQL from the system: a primary and two synchronous replicas, fsync on.
+    Postgres(PeerArgs),
+    /// etcd from the system: three members, one put per payment.
+    Etcd(PeerArgs),
+}
+
+/// How a peer is measured, and Florin in the same run.
+#[derive(Clone, Debug, Args)]
+pub struct PeerArgs {
+    /// Connections, to the peer and to Florin.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub connections: u32,
+    /// For how long each is measured, after a warm-up of 2 s that is not counted.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Wallets that pay; the n-th pays 1/n as often as the first.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The unprivileged user that the peer's processes run as, if this runs as root.
+    #[arg(long, default_value = "nobody")]
+    pub user: String,
+    /// What Florin is measured on.
+    #[command(flatten)]
+    pub system: SystemArgs,
+}
+
+/// How a ledger grows.
+#[derive(Clone, Debug, Args)]
+pub struct GrowArgs {
+    /// Payments in the ledger at which it is measured, growing.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "100000,1000000,10000000,30000000"
+    )]
+    pub sizes: Vec<u64>,
+    /// Connections of the measurements.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long payments are measured at each size, after a warm-up of 2 s.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners whose ledgers grow.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// Where the curve is drawn.
+    #[arg(long, default_value = "grow.svg")]
+    pub svg: PathBuf,
+    /// The cluster that is started.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// An idle cluster.
+#[derive(Clone, Debug, Args)]
+pub struct IdleArgs {
+    /// How many groups its clusters have, one cluster after the other.
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64")]
+    pub groups: Vec<u32>,
+    /// For how long each is watched.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// The clusters that are started.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// Killed leaders.
+#[derive(Clone, Debug, Args)]
+pub struct FailoverArgs {
+    /// How many leaders are killed, one after the other.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub kills: u32,
+    /// Partners that pay all the while, each over a connection of its own.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub partners: u32,
+    /// The cluster that is started.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// A cluster that is started for the run.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OwnArgs {
     /// The topology of the cluster to start; three nodes in three regions unless told.
     #[arg(long)]
     pub topology: Option<PathBuf>,
     /// Where its data lie while it runs; beside this binary unless told.
     #[arg(long)]
     pub data: Option<PathBuf>,
+}
+
+/// What stands under load: a cluster of its own, unless one that runs already is named.
+#[derive(Clone, Debug, Default, Args)]
+pub struct SystemArgs {
+    /// The cluster that is started.
+    #[command(flatten)]
+    pub own: OwnArgs,
     /// A running cluster instead: what `florin demo --ready-file` wrote.
     #[arg(long, conflicts_with_all = ["url", "topology", "data"])]
     pub ready_file: Option<PathBuf>,
@@ -115,5 +299,10 @@ mod tests {
             .is_ok()
         );
         assert!(parse("florin-bench pay --connections 0").is_err());
+        assert!(
+            parse("florin-bench pay --hot-share 10").is_err(),
+            "of which rate?"
+        );
+        assert!(parse("florin-bench pay --rate 5000 --hot-share 10 --json").is_ok());
     }
 }

@@ -70,8 +70,32 @@ pub struct Request<'a> {
     pub token: &'a str,
     /// Sent as `Idempotency-Key`, unless empty.
     pub idempotency_key: &'a str,
-    /// JSON, or empty.
-    pub body: &'a str,
+    /// What the body is.
+    pub content_type: &'static str,
+    /// The body, or nothing.
+    pub body: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// A question.
+    pub fn get(path: &'a str, token: &'a str) -> Request<'a> {
+        Request {
+            method: "GET",
+            path,
+            token,
+            idempotency_key: "",
+            content_type: "application/json",
+            body: b"",
+        }
+    }
+
+    /// Something to do, told in JSON; key and body are still to be given.
+    pub fn post(path: &'a str, token: &'a str) -> Request<'a> {
+        Request {
+            method: "POST",
+            ..Request::get(path, token)
+        }
+    }
 }
 
 /// What was answered.
@@ -183,12 +207,11 @@ impl Connection {
         }
         if request.method != "GET" {
             let length = request.body.len().to_string();
-            put(&[
-                "\r\nContent-Type: application/json\r\nContent-Length: ",
-                &length,
-            ]);
+            put(&["\r\nContent-Type: ", request.content_type]);
+            put(&["\r\nContent-Length: ", &length]);
         }
-        put(&["\r\n\r\n", request.body]);
+        put(&["\r\n\r\n"]);
+        out.extend_from_slice(request.body);
     }
 
     async fn exchange(&mut self) -> Result<Head, ClientError> {
@@ -215,7 +238,11 @@ impl Connection {
                     return Err(ResponseError::Unasked.into());
                 }
                 Some(found) if self.read.len() == found.length + found.body => return Ok(*found),
-                _ => {}
+                // A long answer is read into room for all of it.
+                Some(found) => self
+                    .read
+                    .reserve(found.length + found.body - self.read.len()),
+                None => {}
             }
         }
     }
@@ -233,7 +260,9 @@ impl Stream {
     }
 
     async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-        into.reserve(READ_ROOM);
+        if into.capacity() == into.len() {
+            into.reserve(READ_ROOM);
+        }
         match self {
             Stream::Plain(stream) => stream.read_buf(into).await,
             Stream::Tls(stream) => stream.read_buf(into).await,

@@ -1,19 +1,56 @@
-//! The load generator: it starts a cluster, pays, and counts what came of it.
+//! The load generator: it starts a cluster, loads it, and counts what came of it.
 //!
-//! Read in this order: [`cli`] is what may be asked, [`pay`] the bench of single payments;
-//! [`system`] is what stands under load, [`client`] the lean HTTP client that loads it,
-//! [`partners`] who pays, [`skew`] how often each, [`tally`] what is counted, [`audit`] whether
-//! the books agree with it, [`report`] how it is told.
+//! [`cli`] is what may be asked. A file or folder for each bench: [`pay`] for single payments,
+//! [`submit`] for the same without HTTPS, [`bulk`] for batches, [`limit`] for the ceilings,
+//! [`peers`] for what others do, [`grow`], [`idle`], [`failover`].
+//!
+//! They share: [`system`], what stands under load; [`client`], the lean HTTP client; [`partners`],
+//! who pays, and [`skew`], how often each; [`load`] and [`pace`], streams of payments; [`tally`] and
+//! [`latency`], what is counted; [`audit`], whether the books agree; [`settled`] and [`proc`], how
+//! the cluster is; [`report`] and [`svg`], how it is told.
 //!
 //! The generator shares the machine with the system, so each of its requests has to be cheap: one
 //! thread, one buffer per connection, nothing parsed that is not needed.
 
-pub mod audit;
 pub mod cli;
-pub mod client;
-pub mod partners;
+
+pub mod bulk;
+pub mod failover;
+pub mod grow;
+pub mod idle;
+pub mod limit;
 pub mod pay;
+pub mod peers;
+pub mod submit;
+
+pub mod audit;
+pub mod client;
+pub mod latency;
+pub mod load;
+pub mod pace;
+pub mod partners;
+pub mod proc;
 pub mod report;
+pub mod settled;
 pub mod skew;
+pub mod svg;
 pub mod system;
 pub mod tally;
+
+use anyhow::Result;
+use cli::Bench;
+use report::Report;
+
+/// Runs what was asked for. Runs within a [`tokio::task::LocalSet`].
+pub async fn run(bench: &Bench) -> Result<Vec<Report>> {
+    match bench {
+        Bench::Pay(args) => pay::run(args).await,
+        Bench::Submit(args) => Ok(vec![submit::run(args).await?]),
+        Bench::Bulk(args) => Ok(vec![bulk::run(args).await?]),
+        Bench::Limit(args) => limit::run(args).await,
+        Bench::Peers { peer } => peers::run(peer).await,
+        Bench::Grow(args) => grow::run(args).await,
+        Bench::Idle(args) => idle::run(args).await,
+        Bench::Failover(args) => Ok(vec![failover::run(args).await?]),
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::client::{ClientError, Connection, Request, Target};
 use anyhow::{Context, Result, bail};
+use florin_ledger::id::{Id, prefix};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::cell::Cell;
@@ -31,8 +32,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// A partner that pays.
 #[derive(Clone, Debug)]
 pub struct Partner {
+    /// Its identifier.
+    pub id: Id,
     /// Its secret key, live mode.
     pub key: String,
+    /// Where the wallet's money came from; it may owe any amount.
+    pub bank: String,
     /// The account that pays.
     pub wallet: String,
 }
@@ -43,9 +48,11 @@ pub struct Caller {
     connection: Option<Connection>,
 }
 
+/// Something that was made.
 #[derive(Deserialize)]
-struct Made {
-    id: String,
+pub struct Made {
+    /// What it is called.
+    pub id: String,
 }
 
 #[derive(Deserialize)]
@@ -141,10 +148,16 @@ pub async fn onboard(
                     .get(index % regions.len().max(1))
                     .map(String::as_str);
                 let name = format!("bench {index}");
-                let key = key(&mut admin, &doors.operator, &name, region).await?;
-                let wallet = wallet(&mut api, &key).await?;
+                let (id, key) = key(&mut admin, &doors.operator, &name, region).await?;
+                let (bank, wallet) = accounts(&mut api, &key).await?;
+                let partner = Partner {
+                    id,
+                    key,
+                    bank,
+                    wallet,
+                };
                 // The other end is closed only when nobody waits for the partners any more.
-                let _ = made.send((index, Partner { key, wallet }));
+                let _ = made.send((index, partner));
             }
             anyhow::Ok(())
         });
@@ -168,19 +181,9 @@ pub async fn balance(api: &mut Caller, key: &str, account: &str) -> Result<i128>
         balance: String,
     }
     let path = format!("/v1/accounts/{account}/balance");
-    let answer: Balance = api.ask(&get(&path, key)).await?;
+    let answer: Balance = api.ask(&Request::get(&path, key)).await?;
     let balance = answer.balance.parse();
     balance.with_context(|| format!("{:?} is no balance", answer.balance))
-}
-
-fn get<'a>(path: &'a str, token: &'a str) -> Request<'a> {
-    Request {
-        method: "GET",
-        path,
-        token,
-        idempotency_key: "",
-        body: "",
-    }
 }
 
 async fn key(
@@ -188,7 +191,7 @@ async fn key(
     operator: &str,
     name: &str,
     region: Option<&str>,
-) -> Result<String> {
+) -> Result<(Id, String)> {
     let body = serde_json::json!({ "name": name, "home_region": region }).to_string();
     let partner: Made = admin
         .ask(&post("/admin/v1/partners", operator, "", &body))
@@ -202,11 +205,12 @@ async fn key(
     ];
     let body = serde_json::json!({ "mode": "live", "scopes": scopes }).to_string();
     let key: MadeKey = admin.ask(&post(&path, operator, "", &body)).await?;
-    Ok(key.secret)
+    let id = Id::parse(prefix::PARTNER, &partner.id).context("the partner's identifier")?;
+    Ok((id, key.secret))
 }
 
 /// A wallet, and money in it from an account that stands for the bank.
-async fn wallet(api: &mut Caller, key: &str) -> Result<String> {
+async fn accounts(api: &mut Caller, key: &str) -> Result<(String, String)> {
     let account = |kind, constraint| {
         serde_json::json!({ "currency": CURRENCY, "kind": kind, "constraint": constraint })
             .to_string()
@@ -223,15 +227,19 @@ async fn wallet(api: &mut Caller, key: &str) -> Result<String> {
     });
     let body = body.to_string();
     let _: Made = api.ask(&post("/v1/transfers", key, "funds", &body)).await?;
-    Ok(wallet.id)
+    Ok((bank.id, wallet.id))
 }
 
-fn post<'a>(path: &'a str, token: &'a str, idempotency_key: &'a str, body: &'a str) -> Request<'a> {
+/// A request that makes something.
+pub fn post<'a>(
+    path: &'a str,
+    token: &'a str,
+    idempotency_key: &'a str,
+    body: &'a str,
+) -> Request<'a> {
     Request {
-        method: "POST",
-        path,
-        token,
         idempotency_key,
-        body,
+        body: body.as_bytes(),
+        ..Request::post(path, token)
     }
 }

@@ -1,197 +1,166 @@
-//! One payment per HTTPS request, each with a key of its own, closed loop on each connection.
+//! One payment per HTTPS request, each with a key of its own: closed loop, or at a rate; and
+//! whether one partner that sends far too much harms the others.
 
 use crate::audit;
-use crate::cli::PayArgs;
-use crate::client::{Connection, Request, Target};
-use crate::partners::{self, CURRENCY, Partner};
+use crate::cli::{PayArgs, SystemArgs};
+use crate::load::{Load, Stream, Streamed};
+use crate::partners::{self, Partner};
 use crate::report::Report;
-use crate::skew::{Random, Zipf};
+use crate::skew::{Zipf, first_share};
 use crate::system::System;
-use crate::tally::{Fate, Tally, fate, fate_of_error};
+use crate::tally::Moved;
 use anyhow::{Context, Result};
-use std::cell::{Cell, RefCell};
-use std::fmt::Write;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use std::time::Duration;
 
-/// Not counted: caches fill, leaders settle, connections open.
-const WARM_UP: Duration = Duration::from_secs(2);
-
-/// A payment that takes longer counts as of unknown fate.
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// Pause of a connection after a failure, so that a system in trouble is not stormed.
-const PAUSE: Duration = Duration::from_millis(10);
-
-/// What all connections share. They run on one thread.
-struct Load {
-    api: Target,
-    partners: Vec<Partner>,
-    zipf: Zipf,
-    tally: RefCell<Tally>,
-    /// Distinguishes the keys of this run from those of others.
-    run: String,
-    measured_from: Instant,
-    ends: Instant,
-    last_answer: Cell<Instant>,
-}
-
-/// Runs the bench; the report says whether the audit held.
-pub async fn run(args: &PayArgs) -> Result<Report> {
+/// Runs the bench: one report, or three with a hot partner (everybody before, the others and the
+/// hot one after).
+pub async fn run(args: &PayArgs) -> Result<Vec<Report>> {
     let system = System::start(&args.system).await?;
     eprintln!("under load: {}", system.description);
     let result = load_and_audit(args, &system).await;
     let stopped = system.stop().await;
-    let report = result?;
+    let reports = result?;
     stopped.context("the cluster did not stop well")?;
-    Ok(report)
+    Ok(reports)
 }
 
-async fn load_and_audit(args: &PayArgs, system: &System) -> Result<Report> {
-    let count = args.partners as usize;
+/// The plain bench, closed loop, for comparisons with others in the same run.
+pub async fn alone(
+    system: &SystemArgs,
+    connections: u32,
+    partners: u32,
+    duration: Duration,
+) -> Result<Report> {
+    let args = PayArgs {
+        connections,
+        duration,
+        partners,
+        rate: None,
+        hot_share: None,
+        system: system.clone(),
+    };
+    let reports = run(&args).await?;
+    reports.into_iter().next().context("no report")
+}
+
+async fn load_and_audit(args: &PayArgs, system: &System) -> Result<Vec<Report>> {
+    let partners = onboard(system, args.partners).await?;
+    let load = Load {
+        api: system.doors.api.clone(),
+        partners: partners.into(),
+        duration: args.duration,
+    };
+    let mut books = Books::new(&load);
+    let reports = match (args.hot_share, args.rate) {
+        (Some(times), Some(rate)) => hot(args, &load, &mut books, rate, times).await?,
+        _ => {
+            let everybody = Stream {
+                payers: Zipf::new(load.partners.len()),
+                connections: args.connections,
+                rate: args.rate.map(f64::from),
+            };
+            let streamed = books.run(&[everybody]).await?;
+            let report = report("pay", streamed.first().context("no stream")?, args);
+            vec![report]
+        }
+    };
+    let audit = books.audit().await?;
+    Ok(reports
+        .into_iter()
+        .map(|report| report.audited(audit.clone()))
+        .collect())
+}
+
+/// Onboards partners and says how it goes.
+pub async fn onboard(system: &System, count: u32) -> Result<Vec<Partner>> {
+    let count = count as usize;
     let partners = partners::onboard(&system.doors, &system.regions, count, |made| {
         if made % 250 == 0 || made == count {
             eprintln!("onboarding: {made} of {count} partners");
         }
     });
-    let partners = partners.await.context("onboarding failed")?;
-
-    let began = Instant::now();
-    let load = Rc::new(Load {
-        api: system.doors.api.clone(),
-        zipf: Zipf::new(partners.len()),
-        tally: RefCell::new(Tally::new(partners.len())),
-        partners,
-        run: run_name(),
-        measured_from: began + WARM_UP,
-        ends: began + WARM_UP + args.duration,
-        last_answer: Cell::new(began),
-    });
-    let mut connections = JoinSet::new();
-    for number in 0..args.connections {
-        connections.spawn_local(pay(load.clone(), number));
-    }
-    let progress = tokio::task::spawn_local(progress(load.clone()));
-    while let Some(ended) = connections.join_next().await {
-        ended.context("a connection's task panicked")?;
-    }
-    progress.abort();
-
-    let seconds = load
-        .last_answer
-        .get()
-        .saturating_duration_since(load.measured_from);
-    eprintln!("auditing {} wallets", load.partners.len());
-    let moved = load.tally.borrow().moved.clone();
-    let audit = audit::audit(&system.doors.api, &load.partners, &moved).await?;
-    Ok(Report::new("pay", &load.tally.borrow(), seconds, audit))
+    partners.await.context("onboarding failed")
 }
 
-/// One connection's life: a payment, its answer, the next payment.
-async fn pay(load: Rc<Load>, number: u32) {
-    let mut random = Random::new(u64::from(number));
-    let (mut key, mut body) = (String::new(), String::new());
-    let mut connection: Option<Connection> = None;
-    let mut sequence = 0u64;
-    loop {
-        let started = Instant::now();
-        if started >= load.ends {
-            return;
-        }
-        let payer = load.zipf.choose(&mut random);
-        let partner = &load.partners[payer];
-        let amount = random.between(1, 9_999);
-        sequence += 1;
-        key.clear();
-        body.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(key, "{}-{number}-{sequence}", load.run);
-        let _ = write!(
-            body,
-            r#"{{"amount":{amount},"currency":"{CURRENCY}","source":"{}"}}"#,
-            partner.wallet
-        );
-        let request = Request {
-            method: "POST",
-            path: "/v1/payments",
-            token: &partner.key,
-            idempotency_key: &key,
-            body: &body,
-        };
-        let fate = send(&load, &mut connection, &request).await;
-        let answered = Instant::now();
-        let measured = started >= load.measured_from;
-        let latency = measured.then(|| answered - started);
-        load.tally.borrow_mut().count(payer, amount, fate, latency);
-        load.last_answer.set(answered);
-        if matches!(fate, Fate::Failed | Fate::Unknown) {
-            tokio::time::sleep(PAUSE).await;
+/// Everybody at their usual shares; then the largest partner alone sends so many times as much,
+/// over connections of its own, as another customer's would be.
+async fn hot(
+    args: &PayArgs,
+    load: &Load,
+    books: &mut Books<'_>,
+    rate: u32,
+    times: u32,
+) -> Result<Vec<Report>> {
+    let share = first_share(load.partners.len());
+    let rate = f64::from(rate);
+    let streams = |times: f64| {
+        [
+            Stream {
+                payers: Zipf::of(1..load.partners.len()),
+                connections: args.connections,
+                rate: Some(rate * (1.0 - share)),
+            },
+            Stream {
+                payers: Zipf::of(0..1),
+                connections: args.connections,
+                rate: Some(rate * share * times),
+            },
+        ]
+    };
+    eprintln!("everybody at their usual share");
+    let before = books.run(&streams(1.0)).await?;
+    eprintln!("the largest partner sends {times} times as much");
+    let after = books.run(&streams(f64::from(times))).await?;
+    let ([usual, _], [others, largest]) = (before.as_slice(), after.as_slice()) else {
+        anyhow::bail!("a stream is missing");
+    };
+    let usual = report("pay others, before", usual, args);
+    let others = report("pay others, beside a hot partner", others, args);
+    let growth = others.p99_ms / usual.p99_ms.max(0.001) - 1.0;
+    let others = others.with_number("p99_growth_percent", growth * 100.0);
+    let largest = report("pay hot partner", largest, args).with("times", times);
+    Ok(vec![usual, others, largest])
+}
+
+fn report(name: &str, streamed: &Streamed, args: &PayArgs) -> Report {
+    let report = Report::new(name, &streamed.tally, streamed.took)
+        .with("connections", args.connections)
+        .with("partners", args.partners);
+    match args.rate {
+        Some(rate) => report.with("rate", rate),
+        None => report,
+    }
+}
+
+/// What all streams of the run moved, to be held against the books.
+struct Books<'a> {
+    load: &'a Load,
+    moved: Vec<Moved>,
+}
+
+impl<'a> Books<'a> {
+    fn new(load: &'a Load) -> Books<'a> {
+        Books {
+            load,
+            moved: vec![Moved::default(); load.partners.len()],
         }
     }
-}
 
-/// Sends one payment, on a new connection if there is none; keeps the connection if it is of use.
-async fn send(load: &Load, kept: &mut Option<Connection>, request: &Request<'_>) -> Fate {
-    let connected = match kept.take() {
-        Some(connection) => Ok(connection),
-        None => load.api.connect().await,
-    };
-    let mut connection = match connected {
-        Ok(connection) => connection,
-        Err(error) => return failed(load, error.to_string(), fate_of_error(&error)),
-    };
-    let fate = match connection.send(request, DEADLINE).await {
-        Ok(response) => match fate(response.status, response.body) {
-            Fate::Acknowledged => Fate::Acknowledged,
-            other => failed(load, reason(response.status, response.body), other),
-        },
-        Err(error) => return failed(load, error.to_string(), fate_of_error(&error)),
-    };
-    *kept = Some(connection);
-    fate
-}
-
-fn failed(load: &Load, reason: String, fate: Fate) -> Fate {
-    load.tally.borrow_mut().reason(reason);
-    fate
-}
-
-/// The status and the error's code, which is enough to count by.
-fn reason(status: u16, body: &[u8]) -> String {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let code = parsed
-        .as_ref()
-        .and_then(|body| body["error"]["code"].as_str());
-    format!("{status} {}", code.unwrap_or("without a code"))
-}
-
-async fn progress(load: Rc<Load>) {
-    let mut before = 0;
-    let mut every_second = tokio::time::interval(Duration::from_secs(1));
-    every_second.tick().await;
-    loop {
-        every_second.tick().await;
-        let now = Instant::now();
-        let tally = load.tally.borrow();
-        match now.checked_duration_since(load.measured_from) {
-            None => eprintln!("warming up"),
-            Some(passed) => eprintln!(
-                "{:4} s  {:>7}/s  p50 {:.1} ms  p99 {:.1} ms  refused {}  errors {}",
-                passed.as_secs(),
-                tally.acknowledged - before,
-                tally.quantile_ms(0.5),
-                tally.quantile_ms(0.99),
-                tally.refused,
-                tally.errors,
-            ),
+    async fn run(&mut self, streams: &[Stream]) -> Result<Vec<Streamed>> {
+        let streamed = self.load.run(streams).await?;
+        for one in &streamed {
+            for (sum, more) in self.moved.iter_mut().zip(&one.tally.moved) {
+                sum.surely += more.surely;
+                sum.perhaps += more.perhaps;
+            }
         }
-        before = tally.acknowledged;
+        Ok(streamed)
     }
-}
 
-/// A name that no earlier run had.
-fn run_name() -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    format!("bench-{:x}", now.unwrap_or_default().as_micros())
+    async fn audit(&self) -> Result<audit::Audit> {
+        eprintln!("auditing {} wallets", self.load.partners.len());
+        let partners: &Rc<[Partner]> = &self.load.partners;
+        audit::audit(&self.load.api, partners, &self.moved).await
+    }
 }

@@ -1,5 +1,7 @@
 //! How often each partner pays: a few large ones, a long tail, as real partners are.
 
+use std::ops::Range;
+
 /// A small generator of pseudorandom numbers (splitmix64): the load needs spread, not secrecy,
 /// and the same seed gives the same load.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ impl Random {
 /// 13 % of the payments and the first ten have 39 %.
 #[derive(Clone, Debug)]
 pub struct Zipf {
+    /// How many partners before the first are left out.
+    skipped: usize,
     /// For each partner, the share of it and all before it.
     cumulative: Vec<f64>,
 }
@@ -43,16 +47,26 @@ pub struct Zipf {
 impl Zipf {
     /// For this many partners, at least one.
     pub fn new(partners: usize) -> Zipf {
-        assert!(partners > 0, "nobody to choose from");
-        let total: f64 = (1..=partners).map(|rank| 1.0 / rank as f64).sum();
+        Zipf::of(0..partners)
+    }
+
+    /// For some of the partners, counted from 0; they pay as often, compared with each other, as
+    /// they would among all.
+    pub fn of(partners: Range<usize>) -> Zipf {
+        assert!(!partners.is_empty(), "nobody to choose from");
+        let total: f64 = partners.clone().map(weight).sum();
+        let skipped = partners.start;
         let mut sum = 0.0;
-        let cumulative = (1..=partners)
-            .map(|rank| {
-                sum += 1.0 / rank as f64 / total;
+        let cumulative = partners
+            .map(|partner| {
+                sum += weight(partner) / total;
                 sum
             })
             .collect();
-        Zipf { cumulative }
+        Zipf {
+            skipped,
+            cumulative,
+        }
     }
 
     /// Chooses a partner, counted from 0.
@@ -60,8 +74,17 @@ impl Zipf {
         let at = random.fraction();
         let index = self.cumulative.partition_point(|share| *share <= at);
         // Rounding may leave the last share a little under one.
-        index.min(self.cumulative.len() - 1)
+        self.skipped + index.min(self.cumulative.len() - 1)
     }
+}
+
+/// The share of the first of so many partners.
+pub fn first_share(partners: usize) -> f64 {
+    weight(0) / (0..partners).map(weight).sum::<f64>()
+}
+
+fn weight(partner: usize) -> f64 {
+    1.0 / (partner + 1) as f64
 }
 
 #[cfg(test)]
@@ -80,6 +103,18 @@ mod tests {
         assert!((share(0..1) - 0.1336).abs() < 0.01, "{}", share(0..1));
         assert!((share(0..10) - 0.3913).abs() < 0.01, "{}", share(0..10));
         assert!(share(500..1_000) > 0.05, "{}", share(500..1_000));
+    }
+
+    #[test]
+    fn those_left_out_are_never_chosen_and_the_others_keep_their_ranks() {
+        let zipf = Zipf::of(1..3);
+        let mut random = Random::new(5);
+        let seconds = (0..10_000)
+            .filter(|_| zipf.choose(&mut random) == 1)
+            .count();
+        // The second pays half as often as the first would, the third a third as often.
+        assert!((5_800..6_200).contains(&seconds), "{seconds}");
+        assert!((first_share(1_000) - 0.1336).abs() < 0.001);
     }
 
     #[test]

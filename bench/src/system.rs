@@ -1,13 +1,15 @@
 //! What stands under load: a cluster of our own, or one that runs already.
 
-use crate::cli::SystemArgs;
+use crate::cli::{OwnArgs, SystemArgs};
 use crate::client::Target;
 use crate::partners::Doors;
 use anyhow::{Context, Result, bail};
+use florin_node::cluster::process::Restart;
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// A cluster that serves. One that was started for the run ends with [`System::stop`].
@@ -53,7 +55,24 @@ impl System {
                 own: None,
             });
         }
-        started(args).await
+        System::of_own(&args.own).await
+    }
+
+    /// Starts a cluster for the run.
+    pub async fn of_own(args: &OwnArgs) -> Result<System> {
+        let restart = Restart::After(Duration::from_secs(2));
+        System::of(topology(args)?, args, restart).await
+    }
+
+    /// Starts a cluster of this topology for the run.
+    pub async fn of(topology: Topology, args: &OwnArgs, restart: Restart) -> Result<System> {
+        started(topology, args, restart).await
+    }
+
+    /// The cluster, if it was started for the run.
+    pub fn cluster(&self) -> Result<&Cluster> {
+        let own = self.own.as_ref().map(|(cluster, _)| cluster);
+        own.context("this needs a cluster that was started for the run")
     }
 
     /// Stops what was started for the run, and removes its data.
@@ -70,23 +89,31 @@ impl System {
     }
 }
 
-async fn started(args: &SystemArgs) -> Result<System> {
-    let beside = std::env::current_exe().context("cannot find the running program")?;
-    let beside = beside
-        .parent()
-        .context("the running program lies in no folder")?;
-    // Not in the system's folder for temporary files, which is often in memory: there an fsync
-    // costs nothing, and the figures would mean nothing.
-    let folder = tempfile::Builder::new()
-        .prefix("florin-bench-")
-        .tempdir_in(args.data.as_deref().unwrap_or(beside))
-        .context("no folder for the data")?;
-    let topology = match &args.topology {
+/// The topology that was named, or the usual one.
+pub fn topology(args: &OwnArgs) -> Result<Topology> {
+    Ok(match &args.topology {
         Some(file) => Topology::load(file)?,
         None => Topology::three_regions()?,
-    };
+    })
+}
+
+/// A folder for what a run keeps on disk, gone with it. Not in the system's folder for temporary
+/// files, which is often in memory: there an fsync costs nothing, and figures mean nothing.
+pub fn folder(data: Option<&Path>) -> Result<TempDir> {
+    let beside = std::env::current_exe().context("cannot find the running program")?;
+    let beside = beside.parent();
+    let beside = beside.context("the running program lies in no folder")?;
+    tempfile::Builder::new()
+        .prefix("florin-bench-")
+        .tempdir_in(data.unwrap_or(beside))
+        .context("no folder for the data")
+}
+
+async fn started(topology: Topology, args: &OwnArgs, restart: Restart) -> Result<System> {
+    let folder = folder(args.data.as_deref())?;
     let options = ClusterOptions::new(folder.path())
         .context("build it with `cargo build --release --bin florin`")?;
+    let options = ClusterOptions { restart, ..options };
     let name = topology.cluster.name.clone();
     eprintln!("starting the cluster {name} in {}", folder.path().display());
     let cluster = Cluster::start(topology, options).await?;

@@ -1,12 +1,9 @@
 //! What is counted while the load runs.
 
 use crate::client::ClientError;
-use hdrhistogram::Histogram;
+use crate::latency::Latencies;
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Longest latency that is told apart, in microseconds.
-const LONGEST: u64 = 120_000_000;
 
 /// What became of one payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +29,7 @@ pub struct Moved {
 
 /// Everything that is counted. Rates and latencies are of the measured requests: those that
 /// started after the warm-up. Sums are of all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tally {
     /// Measured payments that were acknowledged.
     pub acknowledged: u64,
@@ -44,7 +41,8 @@ pub struct Tally {
     pub reasons: BTreeMap<String, u64>,
     /// By partner.
     pub moved: Vec<Moved>,
-    latencies: Histogram<u64>,
+    /// Of measured payments that were acknowledged.
+    pub latencies: Latencies,
 }
 
 impl Tally {
@@ -56,7 +54,7 @@ impl Tally {
             errors: 0,
             reasons: BTreeMap::new(),
             moved: vec![Moved::default(); partners],
-            latencies: Histogram::new_with_bounds(1, LONGEST, 3).expect("the bounds are valid"),
+            latencies: Latencies::default(),
         }
     }
 
@@ -71,8 +69,7 @@ impl Tally {
         match fate {
             Fate::Acknowledged => {
                 self.acknowledged += 1;
-                let micros = u64::try_from(latency.as_micros()).unwrap_or(LONGEST);
-                self.latencies.saturating_record(micros);
+                self.latencies.record(latency);
             }
             Fate::Refused => self.refused += 1,
             Fate::Failed | Fate::Unknown => self.errors += 1,
@@ -82,16 +79,6 @@ impl Tally {
     /// Remembers what went wrong.
     pub fn reason(&mut self, reason: String) {
         *self.reasons.entry(reason).or_default() += 1;
-    }
-
-    /// The latency, in milliseconds, that this share of the acknowledged payments stayed under.
-    pub fn quantile_ms(&self, share: f64) -> f64 {
-        self.latencies.value_at_quantile(share) as f64 / 1_000.0
-    }
-
-    /// The longest latency of an acknowledged payment, in milliseconds.
-    pub fn max_ms(&self) -> f64 {
-        self.latencies.max() as f64 / 1_000.0
     }
 }
 
@@ -169,7 +156,7 @@ mod tests {
                 perhaps: 11
             }
         );
-        assert!((tally.quantile_ms(0.5) - 2.0).abs() < 0.01);
-        assert!((tally.max_ms() - 2.0).abs() < 0.01);
+        assert!((tally.latencies.quantile_ms(0.5) - 2.0).abs() < 0.01);
+        assert!((tally.latencies.max_ms() - 2.0).abs() < 0.01);
     }
 }

@@ -167,7 +167,7 @@ impl Books {
 
     fn made(&mut self, prefix: &str) -> Response<Full<Bytes>> {
         self.made += 1;
-        reply(201, json!({ "id": format!("{prefix}_{}", self.made) }))
+        reply(201, json!({ "id": format!("{prefix}_{:026}", self.made) }))
     }
 }
 
