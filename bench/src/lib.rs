@@ -43,14 +43,15 @@ use report::Report;
 
 /// Runs what was asked for. Runs within a [`tokio::task::LocalSet`].
 pub async fn run(bench: &Bench) -> Result<Vec<Report>> {
+    // Boxed: each holds a whole cluster, and only one of them is run.
     match bench {
-        Bench::Pay(args) => pay::run(args).await,
-        Bench::Submit(args) => Ok(vec![submit::run(args).await?]),
-        Bench::Bulk(args) => Ok(vec![bulk::run(args).await?]),
-        Bench::Limit(args) => limit::run(args).await,
-        Bench::Peers { peer } => peers::run(peer).await,
-        Bench::Grow(args) => grow::run(args).await,
-        Bench::Idle(args) => idle::run(args).await,
-        Bench::Failover(args) => Ok(vec![failover::run(args).await?]),
+        Bench::Pay(args) => Box::pin(pay::run(args)).await,
+        Bench::Submit(args) => Ok(vec![Box::pin(submit::run(args)).await?]),
+        Bench::Bulk(args) => Ok(vec![Box::pin(bulk::run(args)).await?]),
+        Bench::Limit(args) => Box::pin(limit::run(args)).await,
+        Bench::Peers { peer } => Box::pin(peers::run(peer)).await,
+        Bench::Grow(args) => Box::pin(grow::run(args)).await,
+        Bench::Idle(args) => Box::pin(idle::run(args)).await,
+        Bench::Failover(args) => Ok(vec![Box::pin(failover::run(args)).await?]),
     }
 }
