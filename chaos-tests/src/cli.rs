@@ -2,6 +2,7 @@
 
 use crate::check;
 use crate::history::{History, lines};
+use crate::mutants::{self, MutantsArgs};
 use crate::verdict::exit_code;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
@@ -27,12 +28,21 @@ pub enum Command {
         /// The history, JSON lines.
         history: PathBuf,
     },
+    /// Plants one known mistake after the other, and says what noticed it. Exit code 0: every mutant
+    /// died; 1: one survived; 2: nothing could be proven.
+    Mutants(MutantsArgs),
 }
 
 impl Cli {
     /// Does what was asked; answers the exit code.
-    pub fn run(&self, mut to: impl Write) -> Result<u8> {
-        let Command::Check { history } = &self.command;
+    pub fn run(&self, to: impl Write) -> Result<u8> {
+        match &self.command {
+            Command::Check { history } => Cli::check(history, to),
+            Command::Mutants(args) => mutants::run(args, to),
+        }
+    }
+
+    fn check(history: &Path, mut to: impl Write) -> Result<u8> {
         let history = read(history)?;
         let (operations, faults) = (history.operations.len(), history.faults.len());
         if !history.about.is_empty() {

@@ -5,6 +5,8 @@
 //! [`verdict`] is what they answer. [`load`] makes a history with a running cluster, and [`cli`] is
 //! the command line. [`report`] tells people and machines of a run.
 //!
+//! [`mutants`] plants known mistakes and says what noticed them.
+//!
 //! [`fabric`] is a network that can be broken, [`disks`] are disks that can, and [`playground`] is a
 //! cluster of real processes on both; [`doctor`] says what of it this machine can do.
 //!
@@ -19,6 +21,7 @@ pub mod history;
 pub mod ioctls;
 pub mod limits;
 pub mod load;
+pub mod mutants;
 pub mod playground;
 pub mod report;
 pub mod verdict;
