@@ -32,7 +32,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio::sync::watch;
 use wiring::Wiring;
 
@@ -54,7 +53,6 @@ pub struct Playground {
     clocks: BTreeMap<Host, Clock>,
     folder: PathBuf,
     _ports: Vec<Port>,
-    _made: Option<TempDir>,
     _run: Run,
 }
 
@@ -62,8 +60,8 @@ impl Playground {
     /// Starts everything and waits until every frontend serves.
     pub async fn start(spec: PlaygroundSpec) -> Result<Playground> {
         let topology = spec.shape.topology()?;
-        let (folder, made) = folder_of(&spec)?;
         let run = Run::begin()?;
+        let folder = folder_of(&spec, &run)?;
         let named = hosts(&topology);
         let hosts: Vec<Host> = named.iter().map(|(host, _)| *host).collect();
         let mut wiring = Wiring::make(spec.fabric, &run, &hosts, spec.seed)?;
@@ -113,7 +111,6 @@ impl Playground {
             clocks,
             folder,
             _ports: wiring.ports,
-            _made: made,
             _run: run,
         })
     }
@@ -251,19 +248,12 @@ async fn wait_for_end(mut process: watch::Receiver<State>) {
     let _supervisor_gone = process.wait_for(ended).await;
 }
 
-/// The folder of a playground, and what takes it away if it was made for it.
-fn folder_of(spec: &PlaygroundSpec) -> Result<(PathBuf, Option<TempDir>)> {
-    match &spec.folder {
-        Some(folder) => {
-            std::fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-            Ok((folder.canonicalize()?, None))
-        }
-        None => {
-            let made = tempfile::Builder::new().prefix("florin-chaos-").tempdir()?;
-            Ok((made.path().canonicalize()?, Some(made)))
-        }
-    }
+/// Where configurations and logs lie: where they are to stay, or where they go with the run.
+fn folder_of(spec: &PlaygroundSpec, run: &Run) -> Result<PathBuf> {
+    let made = run.folder().join("cluster");
+    let folder = spec.folder.as_ref().unwrap_or(&made);
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder.canonicalize()?)
 }
 
 /// Every process of a topology with its name.

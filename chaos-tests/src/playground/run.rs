@@ -135,12 +135,16 @@ fn run_of(pid: &str) -> Option<String> {
     String::from_utf8(values.next()?.to_vec()).ok()
 }
 
-/// When a process began, in ticks since the machine did; nothing if there is none.
+/// When a process began, in ticks since the machine did; nothing if there is none, or if all that
+/// is left of it is what its parent may ask for.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The program's name stands in parentheses and may hold anything.
     let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?;
+    let start = fields.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X")).then_some(start)
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -159,6 +163,7 @@ fn folders() -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
 
     #[test]
     fn processes_of_the_dead_are_ended_though_they_stand_still() {
@@ -198,6 +203,16 @@ mod tests {
         fs::create_dir_all(left.join("disks")).unwrap();
         sweep();
         assert!(!left.exists());
+        // One that has ended and was not asked how.
+        let mut ended = std::process::Command::new("true").spawn().unwrap();
+        let pid = Pid::from_child(&ended);
+        waitid(
+            WaitId::Pid(pid),
+            WaitIdOptions::EXITED | WaitIdOptions::NOWAIT,
+        )
+        .unwrap();
+        assert_eq!(start_of(ended.id()), None);
+        ended.wait().unwrap();
         let folder = own.folder().to_owned();
         assert!(folder.is_dir());
         drop(own);
