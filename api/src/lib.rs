@@ -7,6 +7,7 @@
 
 pub mod backend;
 pub mod limits;
+pub mod measure;
 pub mod options;
 pub mod proto;
 

@@ -1,9 +1,7 @@
 //! The ledger on one core: applying payments and transfers, and encoding what travels.
 
-mod books;
-
-use books::Books;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use florin_bench::bare::{self, Books};
 use florin_ledger::command::{BatchView, decode_envelope, encode_envelope};
 use std::hint::black_box;
 
@@ -51,9 +49,9 @@ fn codec(criterion: &mut Criterion) {
     });
     group.throughput(Throughput::Elements(COMMANDS as u64));
     group.bench_function("build a batch of 256 payments", |bench| {
-        bench.iter(|| books::batch(1, black_box(&[&encoded; COMMANDS])));
+        bench.iter(|| bare::batch(1, black_box(&[&encoded; COMMANDS])));
     });
-    let batch = books::batch(1, &[&encoded; COMMANDS]);
+    let batch = bare::batch(1, &[&encoded; COMMANDS]);
     group.bench_function("walk a batch of 256 payments", |bench| {
         bench.iter(|| {
             let batch = BatchView::decode(black_box(&batch)).expect("it was built here");

@@ -7,7 +7,7 @@
 //! They share: [`system`], what stands under load; [`client`], the lean HTTP client; [`partners`],
 //! who pays, and [`skew`], how often each; [`load`] and [`pace`], streams of payments; [`tally`] and
 //! [`latency`], what is counted; [`audit`], whether the books agree; [`settled`] and [`proc`], how
-//! the cluster is; [`report`] and [`svg`], how it is told.
+//! the cluster is; [`report`] and [`svg`], how it is told. [`bare`] is for the criterion benches.
 //!
 //! The generator shares the machine with the system, so each of its requests has to be cheap: one
 //! thread, one buffer per connection, nothing parsed that is not needed.
@@ -24,6 +24,7 @@ pub mod peers;
 pub mod submit;
 
 pub mod audit;
+pub mod bare;
 pub mod client;
 pub mod latency;
 pub mod load;

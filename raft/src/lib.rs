@@ -19,6 +19,7 @@ pub mod blocking;
 pub mod group;
 pub mod host;
 pub mod limits;
+pub mod measure;
 pub mod options;
 pub mod roles;
 pub mod status;

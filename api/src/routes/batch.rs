@@ -67,12 +67,7 @@ pub(crate) struct BatchBody<'a> {
     responses((status = 200, content((BatchBody<'static> = "application/json"), (Binary = "application/x-protobuf")))))]
 pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
     let (form, body) = call.in_either_form(limits::BATCH_BODY_BYTES).await?;
-    let body: CreateTransfers = match form {
-        Form::Json => parse::parse(&body)?,
-        Form::Protobuf => binary::parse(&body)?,
-    };
-    let atomic = body.atomic;
-    let transfers = checked(body.transfers)?;
+    let (atomic, transfers) = parse(form, &body)?;
     let command = Command::CreateTransfers { atomic, transfers };
     let done = call.submit(command).await?;
     let Outcome::Transfers(results) = &done.outcome else {
@@ -82,6 +77,15 @@ pub(crate) async fn create(mut call: Call) -> Result<Reply, Problem> {
         Form::Json => in_json(&done, atomic, results),
         Form::Protobuf => Ok(in_protobuf(&done, atomic, results)),
     }
+}
+
+/// Reads a request in either form, by the same rules.
+pub(crate) fn parse(form: Form, body: &[u8]) -> Result<(bool, Vec<NewTransfer>), Problem> {
+    let body: CreateTransfers = match form {
+        Form::Json => parse::parse(body)?,
+        Form::Protobuf => binary::parse(body)?,
+    };
+    Ok((body.atomic, checked(body.transfers)?))
 }
 
 /// A message of `api/proto/transfers.proto`, for the documents: no value of it is ever made.

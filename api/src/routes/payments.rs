@@ -84,7 +84,7 @@ pub(crate) struct CreatePayment {
 }
 
 impl CreatePayment {
-    fn parse(self) -> Result<NewPayment, Problem> {
+    pub(crate) fn parse(self) -> Result<NewPayment, Problem> {
         let currency = self.currency.0;
         let amount = amount(self.amount, self.amount_decimal.as_ref(), currency)?;
         let amount = amount.ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Books to apply commands to: a state, and a store that keeps nothing, so that what is measured
+//! Bare books, for the criterion benches to apply commands to: a state, and a store that keeps nothing, so that what is measured
 //! is the rules alone.
 
 use florin_ledger::amount::{Amount, Currency};
@@ -20,16 +20,18 @@ use std::ops::RangeInclusive;
 const OVERDRAFT: i128 = 1 << 100;
 
 /// Ledgers of many partners, each with two accounts.
-pub(crate) struct Books {
+pub struct Books {
     state: State,
     ledgers: Vec<(LedgerId, Id, Id)>,
+    /// The batches that opened the accounts, for other books that are to be the same.
+    pub opening: Vec<Vec<u8>>,
     time: Cell<u64>,
     keys: Cell<u64>,
 }
 
 impl Books {
     /// Opens them.
-    pub(crate) fn open(partners: u64) -> RefCell<Books> {
+    pub fn open(partners: u64) -> RefCell<Books> {
         // Keys are forgotten after a minute, that is, after 60 batches: a table of a steady size.
         let settings = GroupSettings {
             key_retention: 60_000_000,
@@ -37,6 +39,7 @@ impl Books {
         let mut books = Books {
             state: State::new(GroupId(1), settings),
             ledgers: Vec::new(),
+            opening: Vec::new(),
             time: Cell::new(1_000_000),
             keys: Cell::new(0),
         };
@@ -54,12 +57,13 @@ impl Books {
                 .map(|decision| decision.position.id(ledger))
                 .collect();
             books.ledgers.push((ledger, accounts[0], accounts[1]));
+            books.opening.push(batch);
         }
         RefCell::new(books)
     }
 
     /// A batch of payments, partners in turn.
-    pub(crate) fn payments(&self, count: usize) -> Vec<u8> {
+    pub fn payments(&self, count: usize) -> Vec<u8> {
         let envelopes: Vec<Vec<u8>> = (0..count)
             .map(|_| encode_envelope(&self.payment()))
             .collect();
@@ -67,7 +71,7 @@ impl Books {
     }
 
     /// A batch of one command with many transfers.
-    pub(crate) fn transfers(&self, count: usize) -> Vec<u8> {
+    pub fn transfers(&self, count: usize) -> Vec<u8> {
         let (ledger, from, to) = self.next_ledger();
         let transfer = NewTransfer {
             debit_account: from,
@@ -90,7 +94,7 @@ impl Books {
     }
 
     /// A payment of the next partner, with a key of its own.
-    pub(crate) fn payment(&self) -> Envelope {
+    pub fn payment(&self) -> Envelope {
         let (ledger, source, destination) = self.next_ledger();
         let payment = NewPayment {
             amount: amount(),
@@ -106,7 +110,7 @@ impl Books {
     }
 
     /// Applies a batch, and sees to it that nothing was refused.
-    pub(crate) fn apply(&mut self, batch: &[u8]) {
+    pub fn apply(&mut self, batch: &[u8]) {
         let applied = apply_batch(&mut self.state, &mut Nowhere, batch);
         let refused = applied
             .decisions
@@ -139,7 +143,7 @@ impl Books {
 }
 
 /// A batch, stamped.
-pub(crate) fn batch(time: u64, envelopes: &[impl AsRef<[u8]>]) -> Vec<u8> {
+pub fn batch(time: u64, envelopes: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut builder = BatchBuilder::new();
     for envelope in envelopes {
         builder.push(envelope.as_ref()).expect("the batch has room");
