@@ -3,6 +3,9 @@
 //! `identity.toml` is written once, when the folder is new, and names the cluster, the node and
 //! an incarnation: a number that no other folder has. A node whose disk was lost comes back with
 //! another incarnation, so nobody mistakes it for its former self, whose votes it has forgotten.
+//!
+//! A node whose data is damaged becomes another incarnation as well, in the same folder: see
+//! [`Folder::begin_anew`].
 
 use florin_ledger::id::NodeId;
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How folders with damaged data begin; the incarnation that it belonged to follows.
+const ASIDE: &str = "damaged-";
 
 /// A data folder that is ours, locked until this is dropped.
 #[derive(Debug)]
@@ -32,6 +38,16 @@ pub struct Identity {
     pub node: u64,
     /// Of no other folder.
     pub incarnation: u64,
+    /// The incarnation whose data is still to be set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<u64>,
+    /// The node is to come back by itself: its cluster may know it by another incarnation.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub joining: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Why a data folder cannot be used. Each is one sentence for the operator.
@@ -76,13 +92,23 @@ pub enum FolderError {
 impl Folder {
     /// Opens the folder of a node, and makes it if there is none.
     pub fn open(path: &Path, cluster: &str, node: NodeId) -> Result<Folder, FolderError> {
+        Folder::open_joining(path, cluster, node, false)
+    }
+
+    /// As [`Folder::open`]; a new one is of a node that comes back by itself if `joining` says so.
+    pub fn open_joining(
+        path: &Path,
+        cluster: &str,
+        node: NodeId,
+        joining: bool,
+    ) -> Result<Folder, FolderError> {
         fs::create_dir_all(path).map_err(|why| unusable(path, why))?;
         let lock = lock(path)?;
         let found = read_identity(path)?;
         let new = found.is_none();
         let identity = match found {
             Some(identity) => identity,
-            None => make_identity(path, cluster, node)?,
+            None => make_identity(path, cluster, node, joining)?,
         };
         if identity.cluster != cluster || identity.node != node.0 {
             let (path, cluster) = (path.to_owned(), cluster.to_owned());
@@ -93,12 +119,68 @@ impl Folder {
                 node: node.0,
             });
         }
-        Ok(Folder {
+        let mut folder = Folder {
             path: path.to_owned(),
             identity,
             new,
             _lock: lock,
-        })
+        };
+        folder.set_aside()?;
+        Ok(folder)
+    }
+
+    /// Gives up the data and the incarnation that it belongs to. The data is set aside in the
+    /// folder, in place of what an earlier damage left there. A crash in between is made good by
+    /// the next start: the old incarnation is never seen without its data.
+    pub fn begin_anew(&mut self) -> Result<(), FolderError> {
+        let identity = Identity {
+            incarnation: incarnation()?,
+            former: Some(self.identity.incarnation),
+            joining: true,
+            ..self.identity.clone()
+        };
+        write_identity(&self.path, &identity)?;
+        self.identity = identity;
+        self.set_aside()
+    }
+
+    /// Notes that the cluster knows the node by its incarnation.
+    pub fn joined(&mut self) -> Result<(), FolderError> {
+        self.identity.joining = false;
+        write_identity(&self.path, &self.identity)
+    }
+
+    fn set_aside(&mut self) -> Result<(), FolderError> {
+        let Some(former) = self.identity.former else {
+            return Ok(());
+        };
+        let aside = self.path.join(format!("{ASIDE}{former:016x}"));
+        let moved = self
+            .remove_earlier_damage(&aside)
+            .and_then(|()| fs::create_dir_all(&aside))
+            .and_then(|()| move_into(&aside, &self.log()))
+            .and_then(|()| move_into(&aside, &self.store()))
+            .and_then(|()| File::open(&aside)?.sync_all())
+            .and_then(|()| File::open(&self.path)?.sync_all());
+        moved.map_err(|why| unusable(&aside, why))?;
+        self.identity.former = None;
+        write_identity(&self.path, &self.identity)
+    }
+
+    fn remove_earlier_damage(&self, but: &Path) -> io::Result<()> {
+        for found in fs::read_dir(&self.path)? {
+            let found = found?.path();
+            let name = found.file_name().and_then(|name| name.to_str());
+            if found != but && name.is_some_and(|name| name.starts_with(ASIDE)) {
+                fs::remove_dir_all(found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the log lies.
@@ -152,36 +234,57 @@ pub fn read_identity(path: &Path) -> Result<Option<Identity>, FolderError> {
     }
 }
 
-/// Durable before the first vote: file, name, and the folder itself.
-fn make_identity(path: &Path, cluster: &str, node: NodeId) -> Result<Identity, FolderError> {
+fn make_identity(
+    path: &Path,
+    cluster: &str,
+    node: NodeId,
+    joining: bool,
+) -> Result<Identity, FolderError> {
     let identity = Identity {
         cluster: cluster.to_owned(),
         node: node.0,
         incarnation: incarnation()?,
+        former: None,
+        joining,
     };
-    let text = toml::to_string(&identity).map_err(|error| FolderError::Damaged {
+    write_identity(path, &identity)?;
+    Ok(identity)
+}
+
+/// Durable before the first vote: file, name, and the folder itself.
+fn write_identity(path: &Path, identity: &Identity) -> Result<(), FolderError> {
+    let text = toml::to_string(identity).map_err(|error| FolderError::Damaged {
         path: path.to_owned(),
         why: error.to_string(),
     })?;
-    let (file, draft) = (path.join("identity.toml"), path.join("identity.toml.new"));
-    let written = File::create(&draft)
-        .and_then(|mut open| {
-            open.write_all(text.as_bytes())
-                .and_then(|()| open.sync_all())
-        })
-        .and_then(|()| fs::rename(&draft, &file))
-        .and_then(|()| File::open(path)?.sync_all())
-        .and_then(|()| {
-            match path
-                .parent()
-                .filter(|parent| !parent.as_os_str().is_empty())
-            {
-                Some(parent) => File::open(parent)?.sync_all(),
-                None => Ok(()),
-            }
-        });
-    written.map_err(|why| unusable(&file, why))?;
-    Ok(identity)
+    let file = path.join("identity.toml");
+    let written = write_durably(path, "identity.toml", &text).and_then(|()| {
+        match path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+        {
+            Some(parent) => File::open(parent)?.sync_all(),
+            None => Ok(()),
+        }
+    });
+    written.map_err(|why| unusable(&file, why))
+}
+
+/// Puts a file in place of the one of that name, whole or not at all.
+pub(crate) fn write_durably(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let draft = folder.join(format!("{name}.new"));
+    let mut open = File::create(&draft)?;
+    open.write_all(text.as_bytes())?;
+    open.sync_all()?;
+    fs::rename(&draft, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+fn move_into(aside: &Path, what: &Path) -> io::Result<()> {
+    match what.file_name() {
+        Some(name) if what.exists() => fs::rename(what, aside.join(name)),
+        _ => Ok(()),
+    }
 }
 
 /// Milliseconds since 1970 and 20 random bits: greater than that of any earlier folder of the
@@ -251,6 +354,57 @@ mod tests {
         fs::write(&file, "").unwrap();
         let said = open(&file, "payments", 1).unwrap_err();
         assert!(said.contains("cannot be used: "), "{said}");
+    }
+
+    #[test]
+    fn a_folder_that_begins_anew_is_another_incarnation_without_data() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = open(dir.path(), "payments", 1).unwrap();
+        let first = folder.identity.incarnation;
+        let fill = |folder: &Folder, text: &str| {
+            fs::create_dir_all(folder.log()).unwrap();
+            fs::write(folder.log().join("1.log"), text).unwrap();
+            fs::create_dir_all(folder.store()).unwrap();
+        };
+        let aside = |incarnation| dir.path().join(format!("{ASIDE}{incarnation:016x}"));
+        fill(&folder, "first");
+        folder.begin_anew().unwrap();
+        let second = folder.identity.incarnation;
+        assert!(second > first && folder.identity.joining);
+        assert!(!folder.log().exists() && !folder.store().exists());
+        assert_eq!(fs::read(aside(first).join("log/1.log")).unwrap(), b"first");
+        fill(&folder, "second");
+        folder.begin_anew().unwrap();
+        assert!(!aside(first).exists(), "the older damage is gone");
+        assert!(aside(second).join("store").exists());
+        folder.joined().unwrap();
+        drop(folder);
+        let folder = open(dir.path(), "payments", 1).unwrap();
+        assert!(!folder.identity.joining && !folder.new);
+    }
+
+    #[test]
+    fn a_crash_while_data_is_set_aside_is_made_good() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = open(dir.path(), "payments", 1).unwrap();
+        let first = folder.identity.incarnation;
+        // As a crash leaves it: the log has gone, the store has not.
+        let identity = Identity {
+            incarnation: first + 1,
+            former: Some(first),
+            joining: true,
+            ..folder.identity.clone()
+        };
+        write_identity(dir.path(), &identity).unwrap();
+        let aside = dir.path().join(format!("{ASIDE}{first:016x}"));
+        fs::create_dir_all(aside.join("log")).unwrap();
+        fs::create_dir_all(folder.store()).unwrap();
+        drop(folder);
+        let folder = open(dir.path(), "payments", 1).unwrap();
+        assert_eq!(folder.identity.former, None);
+        assert!(folder.identity.joining);
+        assert!(!folder.store().exists() && aside.join("store").exists());
+        assert!(aside.join("log").exists());
     }
 
     #[test]

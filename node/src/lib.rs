@@ -1,7 +1,7 @@
 //! The `florin` binary, as a library: what starts and stops everything else.
 //!
 //! Read in this order: [`commands`] is the command line; [`config`] what it is told; [`node`] and
-//! [`frontend`] the two processes of a cluster, with [`tls`], [`folder`], [`telemetry`] and
+//! [`frontend`] the two processes of a cluster (`come_back` is a node's way back after damage), with [`tls`], [`folder`], [`telemetry`] and
 //! [`shutdown`] under them; [`cluster`] runs a whole cluster as child processes, for [`demo`],
 //! bench and tests; [`client`] is the HTTPS client these share.
 //!
@@ -20,6 +20,7 @@ pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
 
+mod come_back;
 mod door;
 
 /// The version of this software.

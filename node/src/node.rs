@@ -1,5 +1,6 @@
 //! `florin node`: one node, from its configuration to its last checkpoint.
 
+use crate::come_back::{self, Way};
 use crate::config::NodeConfig;
 use crate::folder::Folder;
 use crate::shutdown::Shutdown;
@@ -8,15 +9,16 @@ use crate::{door, telemetry};
 use anyhow::{Context, Result, bail};
 use florin_api::{AdminOptions, serve_admin};
 use florin_ledger::id::GroupId;
-use florin_raft::{FormerSelf, Host, HostOptions, tuned_server};
+use florin_raft::{FormerSelf, Host, HostOptions, Member, StartError, tuned_server};
 use florin_shards::{FollowOptions, Gateway, GatewayOptions, follow};
 use florin_storage::disk::RealDisk;
-use florin_storage::log::{Log, LogOptions};
+use florin_storage::log::{Log, LogOptions, OpenLogError};
 use florin_storage::replica::{Store, StoreOptions};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 const MIB: u64 = 1024 * 1024;
 /// How long handing leaderships over and the last checkpoint may take.
@@ -25,45 +27,91 @@ const FAREWELL: Duration = Duration::from_secs(15);
 const CLOSING: Duration = Duration::from_millis(500);
 
 /// Runs a node until it is told to stop. An error is one sentence for the operator.
+///
+/// One whose data is damaged begins anew in the same process, as another incarnation.
 pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
+    let metrics = telemetry::start_metrics()?;
+    loop {
+        match live(&config, &shutdown, &metrics).await? {
+            Ended::Told => return Ok(()),
+            Ended::Damaged(mut folder, why) => {
+                tracing::error!(
+                    why,
+                    "this node is out of its groups: its data is set aside, and it begins anew"
+                );
+                folder.begin_anew()?;
+            }
+        }
+    }
+}
+
+/// Why a life ended without an error.
+enum Ended {
+    /// It was to stop.
+    Told,
+    /// Its data is damaged, and its former self is out of all groups.
+    Damaged(Folder, String),
+}
+
+async fn live(
+    config: &NodeConfig,
+    shutdown: &Shutdown,
+    metrics: &PrometheusHandle,
+) -> Result<Ended> {
     // What can be wrong with the configuration is found before the data is touched.
     let tls = node_server(&config.tls, config.id)?;
     let dialer = Dialer::new(&config.tls, NODE_NAME)?.reaching(config.reach.clone());
     let door = door::open("listen", config.listen).await?;
     let admin_door = door::open("admin_listen", config.admin_listen).await?;
-    let folder = Folder::open(&config.data_dir, &config.cluster, config.node_id())?;
-    let metrics = telemetry::start_metrics()?;
+    let joining = !config.rejoin.is_empty();
+    let mut folder =
+        Folder::open_joining(&config.data_dir, &config.cluster, config.node_id(), joining)?;
     tracing::info!(
         cluster = config.cluster, node = config.id, name = config.name, region = config.region,
         incarnation = folder.identity.incarnation, new = folder.new, listen = %config.listen, "starting"
     );
-
-    let (log, store) = open_data(&config, &folder)?;
-    let connector = dialer.connector();
-    let options = host_options(&config, &folder, dialer);
-    let gateway_options = GatewayOptions {
-        cluster: config.cluster.clone(),
-        member: options.member(),
-        name: config.name.clone(),
-        version: crate::VERSION.into(),
-        require_peer_roles: options.require_peer_roles,
+    let way = way(config, &folder, &dialer);
+    let (close, closed) = watch::channel(false);
+    let host = match open(config, &folder, dialer.clone()).await? {
+        Opened::Whole(host) => host,
+        Opened::Damaged(why) => {
+            tracing::error!(why, "{LEAVING}");
+            drop(door);
+            let not_ready = format!("{why}. {LEAVING}");
+            let admin = AdminOptions {
+                ready: Arc::new(move || Err(not_ready.clone())),
+                ..admin_options(None, metrics)
+            };
+            let admin = tokio::spawn(serve_admin(admin_door, None, admin, told(closed)));
+            let out = tokio::select! {
+                () = shutdown.requested() => false,
+                () = way.leave(None) => true,
+            };
+            close.send_replace(true);
+            let cut = admin.abort_handle();
+            let _closed_or_cut = tokio::time::timeout(CLOSING, admin).await;
+            cut.abort();
+            return Ok(match out {
+                true => Ended::Damaged(folder, why),
+                false => Ended::Told,
+            });
+        }
     };
-    let host = Host::start(options, log, store).await?;
-    let gateway = Gateway::new(host.clone(), gateway_options);
-    let follow = follow(
+    let gateway = Gateway::new(host.clone(), gateway_options(config, &folder));
+    let follow = tokio::spawn(follow(
         host.clone(),
         FollowOptions {
             node: config.node_id(),
             cluster: config.cluster.clone(),
-            connector,
+            connector: dialer.connector(),
         },
-    );
-    let follow = tokio::spawn(follow);
-    let (close, closed) = watch::channel(false);
+    ));
+    let peers = come_back::remember_peers(host.clone(), config.node_id(), way.folder.clone());
+    let peers = tokio::spawn(peers);
     let admin = tokio::spawn(serve_admin(
         admin_door,
         None,
-        admin_options(&host, metrics),
+        admin_options(Some(&host), metrics),
         told(closed.clone()),
     ));
     let server = tuned_server()
@@ -73,21 +121,18 @@ pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
     let mut server = tokio::spawn(server);
     tracing::info!("serving");
 
-    let mut former = host.refused_as_former_self();
     let outcome = tokio::select! {
-        () = shutdown.requested() => Ok(()),
-        refused = former.wait_for(Option::is_some) => match refused.ok().and_then(|known| known.clone()) {
-            Some(known) => refuse(&config, &known),
-            None => Ok(()),
-        },
+        () = shutdown.requested() => Ok(None),
+        outcome = watch_place(config, &host, &way, &mut folder) => outcome.map(Some),
         ended = &mut server => match ended {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(None),
             Ok(Err(error)) => Err(anyhow::Error::new(error).context("the node's listener failed")),
             Err(panicked) => Err(panicked.into()),
         },
     };
     gateway.close();
     follow.abort();
+    peers.abort();
     tracing::info!("stopping: leaderships are handed over, then everything is made durable");
     if tokio::time::timeout(FAREWELL, host.shutdown())
         .await
@@ -96,10 +141,118 @@ pub async fn run(config: NodeConfig, shutdown: Shutdown) -> Result<()> {
         tracing::warn!("the last checkpoint was not finished in time; the log has everything");
     }
     close.send_replace(true);
+    let cut = [server.abort_handle(), admin.abort_handle()];
     let _closed_or_cut = tokio::time::timeout(CLOSING, async { (server.await, admin.await) }).await;
-    tracing::info!("stopped");
-    drop(folder);
-    outcome
+    cut.iter().for_each(AbortHandle::abort);
+    let Some(why) = outcome? else {
+        tracing::info!("stopped");
+        return Ok(Ended::Told);
+    };
+    // Out of the damaged groups it is; whole ones go on elsewhere while it leaves them.
+    tokio::select! {
+        () = shutdown.requested() => Ok(Ended::Told),
+        () = way.leave(None) => Ok(Ended::Damaged(folder, why)),
+    }
+}
+
+/// Sees to it that this node has its place in its groups. Returns why it has to begin anew, once
+/// it is out of the groups that are damaged here; an error if it must not take part at all.
+async fn watch_place(
+    config: &NodeConfig,
+    host: &Host,
+    way: &Way,
+    folder: &mut Folder,
+) -> Result<String> {
+    let faulty = host.faulty();
+    let joining = folder.identity.joining;
+    let mut former = host.refused_as_former_self();
+    let refused = async {
+        // Its guard keeps those out who have news: it must be gone before anything is waited for.
+        let known = former.wait_for(Option::is_some).await;
+        let known = known.ok().and_then(|known| known.clone());
+        match known {
+            // One that comes back is refused until its former self is out everywhere.
+            Some(known) if !joining => refuse(config, &known),
+            _ => std::future::pending().await,
+        }
+    };
+    let leave = async {
+        if faulty.is_empty() {
+            return std::future::pending().await;
+        }
+        way.leave(Some(faulty.iter().copied().collect())).await;
+    };
+    let join = async {
+        if joining {
+            way.join(folder).await;
+        }
+        std::future::pending::<()>().await
+    };
+    tokio::select! {
+        refused = refused => refused.map(|()| String::new()),
+        () = leave => Ok(damage(&faulty)),
+        () = join => Ok(String::new()),
+    }
+}
+
+/// What an operator is told meanwhile.
+const LEAVING: &str = "this node asks the others to take its former self out, sets the data aside, and comes \
+     back by itself; it waits for as long as they have no quorum";
+
+enum Opened {
+    Whole(Host),
+    /// None of it can be used.
+    Damaged(String),
+}
+
+async fn open(config: &NodeConfig, folder: &Folder, dialer: Dialer) -> Result<Opened> {
+    let (log, store) = match open_data(config, folder) {
+        Ok(opened) => opened,
+        Err(error) => {
+            return match error.downcast_ref::<OpenLogError>() {
+                Some(damaged @ OpenLogError::Damaged { .. }) => {
+                    Ok(Opened::Damaged(damaged.to_string()))
+                }
+                _ => Err(error),
+            };
+        }
+    };
+    if log.groups().is_empty() && log.faulty().is_empty() && come_back::had_groups(folder) {
+        let why = "the log's folder is lost or not mounted: this node had groups";
+        return Ok(Opened::Damaged(why.to_owned()));
+    }
+    match Host::start(host_options(config, folder, dialer), log, store).await {
+        Ok(host) => Ok(Opened::Whole(host)),
+        Err(lost @ StartError::LogLost(_)) => Ok(Opened::Damaged(lost.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn way(config: &NodeConfig, folder: &Folder, dialer: &Dialer) -> Way {
+    Way {
+        cluster: config.cluster.clone(),
+        node: config.node_id(),
+        incarnation: folder.identity.incarnation,
+        connector: dialer.connector(),
+        rejoin: config.rejoin.clone(),
+        advertise: config.advertise.clone(),
+        folder: folder.path().to_owned(),
+    }
+}
+
+fn gateway_options(config: &NodeConfig, folder: &Folder) -> GatewayOptions {
+    GatewayOptions {
+        cluster: config.cluster.clone(),
+        member: Member {
+            node: config.node_id(),
+            address: config.advertise.clone(),
+            region: config.region.clone(),
+            incarnation: folder.identity.incarnation,
+        },
+        name: config.name.clone(),
+        version: crate::VERSION.into(),
+        require_peer_roles: true,
+    }
 }
 
 fn open_data(config: &NodeConfig, folder: &Folder) -> Result<(Log, Store)> {
@@ -167,10 +320,10 @@ fn host_options(config: &NodeConfig, folder: &Folder, dialer: Dialer) -> HostOpt
     }
 }
 
-fn admin_options(host: &Host, metrics: PrometheusHandle) -> AdminOptions {
-    let host = host.clone();
+fn admin_options(host: Option<&Host>, metrics: &PrometheusHandle) -> AdminOptions {
+    let (host, metrics) = (host.cloned(), metrics.clone());
     AdminOptions {
-        ready: Arc::new(move || ready(&host)),
+        ready: Arc::new(move || host.as_ref().map_or(Ok(()), ready)),
         metrics: Arc::new(move || metrics.render()),
         operators: None,
         connections: florin_api::options::Connections::default(),
@@ -183,6 +336,9 @@ fn ready(host: &Host) -> Result<(), String> {
     }
     let groups = host.groups();
     whole(&host.faulty())?;
+    if let Some((group, why)) = host.ailing().first_key_value() {
+        return Err(format!("group {} is being repaired here: {why}", group.0));
+    }
     if groups.is_empty() {
         return Err("no group yet: `florin init` makes running nodes a cluster".into());
     }
@@ -198,15 +354,16 @@ fn ready(host: &Host) -> Result<(), String> {
 
 /// A node that takes no part in one of its groups is not what its operators count on.
 fn whole(faulty: &[GroupId]) -> Result<(), String> {
-    if faulty.is_empty() {
-        return Ok(());
+    match faulty {
+        [] => Ok(()),
+        faulty => Err(format!("{}. {LEAVING}", damage(faulty))),
     }
+}
+
+fn damage(faulty: &[GroupId]) -> String {
     let named: Vec<String> = faulty.iter().map(|group| group.0.to_string()).collect();
-    Err(format!(
-        "the log is damaged for group {}, in which this node takes no part: stop the node, set its \
-         data folder aside, and bring it back with `florin replace`",
-        named.join(", ")
-    ))
+    let named = named.join(", ");
+    format!("the log is damaged for group {named}, in which this node takes no part")
 }
 
 fn refuse(config: &NodeConfig, known: &FormerSelf) -> Result<()> {
@@ -235,6 +392,6 @@ mod tests {
         assert_eq!(whole(&[]), Ok(()));
         let said = whole(&[GroupId(2), GroupId(5)]).unwrap_err();
         assert!(said.contains("group 2, 5"), "{said}");
-        assert!(said.contains("florin replace"), "{said}");
+        assert!(said.contains("comes back by itself"), "{said}");
     }
 }

@@ -13,7 +13,7 @@ use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
 use florin_storage::LogPosition;
 use florin_storage::replica::{Replica, StateHash};
-use openraft::errors::{ClientWriteError, LinearizableReadError, RaftError};
+use openraft::errors::{ChangeMembershipError, ClientWriteError, LinearizableReadError, RaftError};
 use openraft::{ChangeMembers, LinearizerOption};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -118,6 +118,9 @@ pub enum ChangeMembersError {
         /// Who does, as far as is known.
         hint: Option<NodeId>,
     },
+    /// Another change is under way, or the one before is not committed yet.
+    #[error("the members are being changed already")]
+    InProgress,
     /// The change is not possible as the members are now.
     #[error("the change was refused: {0}")]
     Refused(String),
@@ -386,6 +389,9 @@ fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeMembe
                 hint: forward.leader_id.map(NodeId),
             }
         }
+        RaftError::APIError(ClientWriteError::ChangeMembershipError(
+            ChangeMembershipError::InProgress(_),
+        )) => ChangeMembersError::InProgress,
         RaftError::APIError(error) => ChangeMembersError::Refused(error.to_string()),
     }
 }

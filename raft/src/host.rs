@@ -55,7 +55,7 @@ pub enum StartError {
     /// The log knows nothing of a ledger that the store holds: to go on would forget votes.
     #[error(
         "the store holds the ledger of group {}, but the log knows nothing of it: the log's folder is lost or not \
-         mounted. If it cannot be brought back, set the data folder aside and bring the node back with `florin replace`",
+         mounted",
         .0.0
     )]
     LogLost(GroupId),
@@ -125,8 +125,8 @@ pub fn tuned_server() -> tonic::transport::Server {
 }
 
 impl Host {
-    /// Opens every group that the log names. A group whose ledger must be fetched from a peer
-    /// first appears when that is done. One that does not start is told by [`Host::ended`] and
+    /// Opens every group that the log names. A group that must be repaired from its peers first
+    /// appears when that is done: see [`Host::ailing`]. One that does not start is told by [`Host::ended`] and
     /// leaves the others alone, unless it was all there is.
     pub async fn start(options: HostOptions, log: Log, store: Store) -> Result<Host, StartError> {
         let node = Node::new(options, log, store);
@@ -134,8 +134,8 @@ impl Host {
             tracing::error!(
                 group = fault.group.0,
                 reason = fault.reason,
-                "the group's log is damaged: this node takes no part in the group. Stop the node, set its data \
-                 folder aside, and bring it back with `florin replace`"
+                "the group's log is damaged: this node takes no part in the group until it comes back as another \
+                 incarnation"
             );
         }
         check_log(&node)?;
@@ -204,12 +204,10 @@ impl Host {
             Some(replicated) => replicated,
             None => {
                 let opened = Opened::open(&self.node, self.group_log(group).await?)?;
-                if opened.lacks_state() {
-                    return Err(CreateGroupError::Log(
-                        "its ledger is being fetched from a peer".to_owned(),
-                    ));
+                if opened.needs_repair() {
+                    return Err(CreateGroupError::Log(opened.ailment()));
                 }
-                opened.store().remember_peers(peers.clone());
+                opened.store.remember_peers(peers.clone());
                 let replicated = opened.start(&self.node).await?;
                 self.node.add_group(Arc::clone(&replicated));
                 self.node.tend_links();
@@ -270,6 +268,12 @@ impl Host {
             .iter()
             .map(|fault| fault.group)
             .collect()
+    }
+
+    /// The groups that do not take part yet, because they are being repaired from their peers, and
+    /// what is wrong with them.
+    pub fn ailing(&self) -> BTreeMap<GroupId, String> {
+        self.node.ailing()
     }
 
     /// The groups that do not run here although they should, and why: they did not start, or
@@ -351,27 +355,32 @@ fn check_log(node: &Node) -> Result<(), StartError> {
 
 async fn start_group(node: &Arc<Node>, log: GroupLog) -> Result<(), StartError> {
     let opened = Opened::open(node, log)?;
-    if opened.lacks_state() {
-        tokio::spawn(refill_and_start(Arc::clone(node), opened));
+    if opened.needs_repair() {
+        node.report_ailing(opened.replica.group(), opened.ailment());
+        tokio::spawn(repair_and_start(Arc::clone(node), opened));
     } else {
         node.add_group(opened.start(node).await?);
     }
     Ok(())
 }
 
-async fn refill_and_start(node: Arc<Node>, opened: Opened) {
-    let group = opened.store().group();
-    let started = match opened.refill(&node).await {
+async fn repair_and_start(node: Arc<Node>, opened: Opened) {
+    let group = opened.replica.group();
+    let started = match opened.repair(&node).await {
         Ok(()) => opened.start(&node).await,
         Err(error) => Err(error),
     };
     match started {
-        Ok(group) => {
-            node.add_group(group);
+        Ok(started) => {
+            node.add_group(started);
             node.tend_links();
+            node.report_healed(group);
         }
         Err(_) if node.is_stopping() => (),
-        Err(error) => node.report_ended(group, error.to_string()),
+        Err(error) => {
+            node.report_ended(group, error.to_string());
+            node.report_healed(group);
+        }
     }
 }
 

@@ -6,7 +6,8 @@
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
 //! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
-//! where they should be, `clocks` says what time it is when one clock is wrong, [`blocking`] does what may block.
+//! where they should be, `clocks` says what time it is when one clock is wrong, [`blocking`] does
+//! what may block, `repair` makes a damaged replica whole before it takes part.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -31,6 +32,7 @@ mod network;
 mod node;
 mod persister;
 mod proposer;
+mod repair;
 mod replicated;
 mod scrubber;
 mod snapshot;

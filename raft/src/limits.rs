@@ -92,6 +92,10 @@ pub const WALKS: usize = 8;
 pub const SCRUB_BYTES_PER_SECOND: u64 = 4 << 20;
 /// How long after the start the first group is scrubbed, and the pause between two groups.
 pub const SCRUB_AFTER: Duration = Duration::from_secs(300);
+/// Entries that a replica with a damaged log asks for at once.
+pub const REPAIR_ENTRIES: usize = 4_096;
+/// How long a peer may take to answer that.
+pub const REPAIR_TIMEOUT: Duration = Duration::from_secs(10);
 /// Between two attempts to fetch a lost ledger from the peers.
 pub const REFILL_PAUSE: Duration = Duration::from_millis(500);
 /// How often the groups are looked at for something to write.

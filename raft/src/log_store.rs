@@ -6,7 +6,6 @@ mod suite;
 use crate::limits;
 use crate::types::{self, Ballot, Entry, Peer, RaftLogId, RaftVote, Types};
 use florin_failpoints::{failpoint, mutant};
-use florin_ledger::id::GroupId;
 use florin_storage::log::GroupLog;
 use futures_util::stream::{self, Stream, StreamExt};
 use openraft::entry::{RaftEntry, RaftPayload};
@@ -41,11 +40,6 @@ impl LogStore {
             ballot: Arc::new(Mutex::new(ballot)),
             appended_bytes: Arc::default(),
         })
-    }
-
-    /// Which group's it is.
-    pub(crate) fn group(&self) -> GroupId {
-        self.log.id()
     }
 
     /// Bytes of entries appended since the start.

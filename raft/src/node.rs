@@ -32,6 +32,7 @@ pub(crate) struct Node {
     preferences: Mutex<BTreeMap<GroupId, Vec<NodeId>>>,
     former_self: watch::Sender<Option<FormerSelf>>,
     ended: Mutex<BTreeMap<GroupId, String>>,
+    ailing: Mutex<BTreeMap<GroupId, String>>,
     stopping: watch::Sender<bool>,
 }
 
@@ -50,6 +51,7 @@ impl Node {
             preferences: Mutex::default(),
             former_self: watch::Sender::new(None),
             ended: Mutex::default(),
+            ailing: Mutex::default(),
             stopping: watch::Sender::new(false),
         })
     }
@@ -170,6 +172,25 @@ impl Node {
     /// The groups that do not run here although they should, and why.
     pub(crate) fn ended(&self) -> BTreeMap<GroupId, String> {
         self.ended.lock().clone()
+    }
+
+    /// Notes that a group is being repaired.
+    pub(crate) fn report_ailing(&self, group: GroupId, why: String) {
+        tracing::warn!(
+            group = group.0,
+            why,
+            "the replica takes no part until it is whole"
+        );
+        self.ailing.lock().insert(group, why);
+    }
+
+    pub(crate) fn report_healed(&self, group: GroupId) {
+        self.ailing.lock().remove(&group);
+    }
+
+    /// The groups that are being repaired, and what is wrong with them.
+    pub(crate) fn ailing(&self) -> BTreeMap<GroupId, String> {
+        self.ailing.lock().clone()
     }
 
     pub(crate) fn stop(&self) {

@@ -8,7 +8,6 @@ use crate::machine::{Checkpoint, Machine};
 use crate::network::Network;
 use crate::node::Node;
 use crate::proposer::{Leading, Proposer, Tools};
-use crate::snapshot;
 use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
@@ -42,9 +41,9 @@ pub(crate) struct Replicated {
 
 /// A replica that is opened but takes no part yet.
 pub(crate) struct Opened {
-    replica: Replica,
-    log: GroupLog,
-    store: LogStore,
+    pub(crate) replica: Replica,
+    pub(crate) log: GroupLog,
+    pub(crate) store: LogStore,
 }
 
 impl Opened {
@@ -63,62 +62,6 @@ impl Opened {
             log,
             store,
         })
-    }
-
-    pub(crate) fn store(&self) -> &LogStore {
-        &self.store
-    }
-
-    /// The log no longer holds what the ledger lacks: consensus cannot start from here.
-    pub(crate) fn lacks_state(&self) -> bool {
-        self.log.state().purged > self.replica.applied()
-    }
-
-    /// Fetches the ledger from a peer, from one after the other until one has it.
-    pub(crate) async fn refill(&self, node: &Arc<Node>) -> Result<(), StartError> {
-        let group = self.replica.group();
-        let at_least = self.log.state().purged.map_or(0, |purged| purged.index);
-        tracing::warn!(
-            group = group.0,
-            at_least,
-            "the ledger is older than the log's beginning: fetching it from a peer before taking part"
-        );
-        let mut peers = self.store.peers();
-        peers.remove(&node.options.node.0);
-        if peers.is_empty() {
-            let message = "its ledger is lost and no other node has it".to_owned();
-            return Err(StartError::Group { group, message });
-        }
-        loop {
-            for (id, peer) in &peers {
-                let target = Target {
-                    node: *id,
-                    incarnation: peer.incarnation,
-                    address: peer.address.clone(),
-                };
-                match snapshot::fetch(node, &self.replica, &target, at_least).await {
-                    Ok(position) => {
-                        tracing::info!(
-                            group = group.0,
-                            peer = id,
-                            index = position.index,
-                            "fetched the ledger"
-                        );
-                        self.log.purge(position);
-                        return Ok(());
-                    }
-                    Err(why) => {
-                        tracing::info!(group = group.0, peer = id, why, "no ledger from this peer")
-                    }
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(limits::REFILL_PAUSE) => (),
-                () = node.stopped() => {
-                    return Err(StartError::Group { group, message: "the node is shutting down".to_owned() });
-                }
-            }
-        }
     }
 
     /// What the ledger holds is committed; entries of the log that contradict it never will be.

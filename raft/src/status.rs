@@ -32,6 +32,8 @@ pub struct GroupStatus {
     pub purged: Option<LogPosition>,
     /// Voters and learners.
     pub members: Vec<Member>,
+    /// Whether a quorum is known to hold the entry that made them so.
+    pub members_committed: bool,
     /// Those of them that vote.
     pub voters: Vec<NodeId>,
     /// If it leads: how long ago a quorum last acknowledged it.
@@ -101,6 +103,7 @@ impl GroupStatus {
                 .nodes()
                 .map(|(id, peer)| peer.member(*id))
                 .collect(),
+            members_committed: membership.log_id() <= &metrics.local_committed,
             voters: membership.voter_ids().map(NodeId).collect(),
             quorum_acknowledged: metrics.last_quorum_acked.map(|at| at.elapsed()),
             peers: peers(&metrics),

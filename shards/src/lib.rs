@@ -27,6 +27,6 @@ pub use error::{DirectoryError, ReadError, SubmitError};
 pub use follow::{FollowOptions, follow};
 pub use form::{FormError, FormOptions, Formed, form};
 pub use gateway::{Gateway, GatewayOptions};
-pub use replace::{ReplaceError, ReplaceOptions, replace};
+pub use replace::{ReplaceError, ReplaceOptions, come_back, replace, withdraw};
 pub use router::{Consistency, Read, Router, RouterOptions, Submitted};
 pub use status::{GroupStatus, NodeStatus, Role};

@@ -50,6 +50,11 @@ pub const GROUPS_INTERVAL: Duration = Duration::from_millis(500);
 pub const REACH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause between two attempts to reach such a node.
 pub const REACH_PAUSE: Duration = Duration::from_millis(100);
+/// How long a node's former self must be silent before the node may take it out by itself.
+pub const FORMER_SELF_SILENCE: Duration = Duration::from_secs(2);
+/// The first and the longest pause before a node that comes back tries again.
+pub const COME_BACK_PAUSE: (Duration, Duration) =
+    (Duration::from_millis(250), Duration::from_secs(5));
 /// How long nodes may take to say how they are.
 pub const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The same with hashes of all their replicas.

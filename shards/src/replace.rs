@@ -5,7 +5,7 @@
 //! up, and votes from then on. What was done stays: replacing again goes on from there.
 
 use crate::connector::Connector;
-use crate::limits::{REACH_PAUSE, STATUS_TIMEOUT};
+use crate::limits::{COME_BACK_PAUSE, REACH_PAUSE, STATUS_TIMEOUT};
 use crate::link::{Client, client, hello, words};
 use crate::router::{Router, RouterOptions};
 use crate::wire::proto::{
@@ -14,6 +14,8 @@ use crate::wire::proto::{
 use florin_failpoints::failpoint;
 use florin_ledger::directory::{Directory, DirectoryCommand, Group, Node};
 use florin_ledger::id::{GroupId, NodeId};
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::time::Instant;
 use tonic::{Code, Status};
@@ -64,22 +66,101 @@ pub enum ReplaceError {
 /// Brings a node back. It may be down at first: once its former self is taken out it must be
 /// started, with an empty data folder, under the same number and address.
 pub async fn replace(options: ReplaceOptions) -> Result<Node, ReplaceError> {
+    with_router(&options, async |replacing| replacing.replace().await).await
+}
+
+/// Brings this node back by itself, as the incarnation that it is now; to be run beside its
+/// gateway. Returns once the directory knows the node by this incarnation, however long that
+/// takes: without a quorum of the others it waits, and changes nothing.
+pub async fn come_back(options: ReplaceOptions) {
+    let id = options.node.0;
+    persist(
+        || replace(options.clone()),
+        |error| match error {
+            ReplaceError::FormerSelf(_) => ControlFlow::Break(()),
+            error => {
+                tracing::warn!(node = id, %error, "this node is not back yet; trying again");
+                ControlFlow::Continue(())
+            }
+        },
+    )
+    .await;
+}
+
+/// Takes this node, which is of `incarnation` and does not run, out of its groups, or of those
+/// that are named. Returns once it is out of all of them, however long that takes: each needs a
+/// quorum of the others.
+pub async fn withdraw(options: ReplaceOptions, incarnation: u64, only: Option<BTreeSet<GroupId>>) {
+    let id = options.node.0;
+    let attempt = || withdraw_once(&options, incarnation, only.as_ref());
+    persist(attempt, |error| {
+        tracing::warn!(node = id, %error, "this node is not out of its groups yet; trying again");
+        ControlFlow::Continue(())
+    })
+    .await;
+}
+
+async fn withdraw_once(
+    options: &ReplaceOptions,
+    incarnation: u64,
+    only: Option<&BTreeSet<GroupId>>,
+) -> Result<(), ReplaceError> {
+    with_router(options, async |replacing| {
+        if !replacing.router.wait_ready(replacing.deadline).await {
+            return Err(ReplaceError::NoDirectory);
+        }
+        // A copy will do: which nodes hold a group does not change.
+        let directory = replacing.router.directory();
+        let groups = replacing.groups(&directory);
+        let named = groups
+            .iter()
+            .filter(|group| only.is_none_or(|only| only.contains(&group.id)));
+        for group in named {
+            replacing.take_out(group.id, incarnation).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Tries until it is done or the error is the end; says each reason once.
+async fn persist<T>(
+    attempt: impl AsyncFn() -> Result<T, ReplaceError>,
+    judge: impl Fn(&ReplaceError) -> ControlFlow<()>,
+) {
+    let (mut pause, most) = COME_BACK_PAUSE;
+    let mut said = None;
+    loop {
+        let Err(error) = attempt().await else { return };
+        if said.as_ref() != Some(&error) {
+            if judge(&error).is_break() {
+                return;
+            }
+            said = Some(error);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(most);
+    }
+}
+
+async fn with_router<T>(
+    options: &ReplaceOptions,
+    run: impl AsyncFnOnce(&Replacing<'_>) -> Result<T, ReplaceError>,
+) -> Result<T, ReplaceError> {
     let router = RouterOptions::new(
         &options.cluster,
         options.seeds.clone(),
         options.connector.clone(),
     );
     let router = Router::connect(router).await;
-    let deadline = Instant::now() + options.timeout;
-    let replaced = Replacing {
-        options: &options,
+    let replacing = Replacing {
+        options,
         router: &router,
-        deadline,
-    }
-    .replace()
-    .await;
+        deadline: Instant::now() + options.timeout,
+    };
+    let done = run(&replacing).await;
     router.shutdown().await;
-    replaced
+    done
 }
 
 struct Replacing<'a> {
@@ -112,25 +193,10 @@ impl Replacing<'_> {
         {
             return Err(ReplaceError::FormerSelf(id));
         }
-        let groups: Vec<&Group> = directory
-            .groups
-            .values()
-            .map(|group| &group.value)
-            .filter(|group| group.members.contains(&id))
-            .collect();
+        let groups = self.groups(&directory);
         for group in &groups {
             failpoint!(async "shards.replace.remove");
-            let request = RemoveMemberRequest {
-                group: group.id.0,
-                node: id.0,
-                incarnation: former.incarnation,
-            };
-            self.at_leader(
-                group.id,
-                "taking its former self out",
-                async |client: &mut Client| client.remove_member(request).await.map(drop),
-            )
-            .await?;
+            self.take_out(group.id, former.incarnation).await?;
         }
         let (mut client, hello) = self.wait_for(&former).await?;
         let member = Member {
@@ -173,6 +239,28 @@ impl Replacing<'_> {
         written
             .map(|_| node)
             .map_err(|error| ReplaceError::Directory(error.to_string()))
+    }
+
+    /// The groups of which the node holds a replica.
+    fn groups<'d>(&self, directory: &'d Directory) -> Vec<&'d Group> {
+        let groups = directory.groups.values().map(|group| &group.value);
+        groups
+            .filter(|group| group.members.contains(&self.options.node))
+            .collect()
+    }
+
+    async fn take_out(&self, group: GroupId, incarnation: u64) -> Result<(), ReplaceError> {
+        let request = RemoveMemberRequest {
+            group: group.0,
+            node: self.options.node.0,
+            incarnation,
+        };
+        self.at_leader(
+            group,
+            "taking its former self out",
+            async |client: &mut Client| client.remove_member(request).await.map(drop),
+        )
+        .await
     }
 
     /// Makes the node hold a replica. It may end and be started again meanwhile: a follower that

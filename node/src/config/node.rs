@@ -26,6 +26,10 @@ pub struct NodeConfig {
     pub advertise: String,
     /// Where it listens for operators (plain HTTP: /healthz, /readyz, /metrics). Keep it private.
     pub admin_listen: SocketAddr,
+    /// `host:port` of other nodes. With them, a node whose data folder is new but whose number
+    /// the cluster knows asks to be taken back; without, `florin replace` brings it back.
+    #[serde(default)]
+    pub rejoin: Vec<String>,
     /// Who it is to the others.
     pub tls: MutualTls,
     /// How patient it is.
@@ -106,6 +110,9 @@ impl Checked for NodeConfig {
             return Err(("id", "nodes are numbered from 1".into()));
         }
         check_address("advertise", &self.advertise)?;
+        for address in &self.rejoin {
+            check_address("rejoin", address)?;
+        }
         check_distinct("admin_listen", self.admin_listen, self.listen)?;
         self.timing.check()?;
         self.reach.check()?;

@@ -3,12 +3,16 @@
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::proto::peers_server::Peers;
-use super::proto::{FetchRequest, Frame, Hello, PushReply, SnapshotPart};
+use super::proto::{
+    EntriesReply, EntriesRequest, FetchRequest, Frame, Hello, PushReply, SnapshotPart,
+};
 use super::{identity, wire};
 use crate::limits;
 use crate::node::Node;
-use crate::snapshot;
+use crate::{repair, snapshot, types};
 use florin_ledger::id::GroupId;
+use florin_storage::LogPosition;
+use florin_storage::log::GroupLog;
 use futures_util::stream::{Stream, StreamExt};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -97,9 +101,38 @@ impl Peers for Service {
             None,
         ))))
     }
+
+    async fn entries(
+        &self,
+        request: Request<EntriesRequest>,
+    ) -> Result<Response<EntriesReply>, Status> {
+        let (_, extensions, request) = request.into_parts();
+        let hello = request.hello.ok_or_else(no_hello)?;
+        admit(&self.node, &extensions, &hello)?;
+        let log = self.log(request.group)?;
+        let wanted = request.wanted.into_iter().map(wire::read_log_id);
+        let wanted: Vec<LogPosition> = wanted.map(|at| types::to_position(&at)).collect();
+        // It may read the disk.
+        let held = self
+            .node
+            .options
+            .blocking
+            .run(move || repair::serve(&log, &wanted))
+            .await;
+        held.map(Response::new)
+            .map_err(|error| Status::internal(error.to_string()))
+    }
 }
 
 impl Service {
+    /// A group's log, whether or not its replica takes part yet.
+    fn log(&self, group: u32) -> Result<GroupLog, Status> {
+        let found = self.node.log.group(GroupId(group));
+        found.ok_or_else(|| {
+            Status::not_found(format!("no whole log of group {group} is on this node"))
+        })
+    }
+
     fn group(&self, group: u32) -> Result<Arc<crate::replicated::Replicated>, Status> {
         let found = self.node.group(GroupId(group));
         found.ok_or_else(|| Status::not_found(format!("group {group} has no replica on this node")))

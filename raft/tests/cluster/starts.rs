@@ -93,7 +93,7 @@ fn a_node_whose_log_is_lost_does_not_start() {
         panic!("it started");
     };
     assert!(matches!(lost, StartError::LogLost(GROUP)));
-    assert!(lost.to_string().contains("florin replace"), "{lost}");
+    assert!(lost.to_string().contains("lost or not mounted"), "{lost}");
 }
 
 #[test]

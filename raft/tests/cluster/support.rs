@@ -24,6 +24,9 @@ use tokio::runtime::Runtime;
 use tokio_stream::wrappers::TcpListenerStream;
 
 pub(crate) const GROUP: GroupId = GroupId(1);
+/// The length of a record's header in the log, and the kind that is an entry.
+const HEADER: usize = 72;
+const ENTRY: u8 = 2;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn deadline() -> Instant {
@@ -180,6 +183,31 @@ impl Node {
     pub(crate) fn lose_store(&mut self) {
         assert!(self.life.is_none());
         std::fs::remove_dir_all(self.dir.path().join("store")).unwrap();
+    }
+
+    /// Flips a bit in the body of each entry of the group that is chosen by its index; flipping it
+    /// again puts it right. Says which there were.
+    pub(crate) fn spoil_entries(&mut self, chosen: impl Fn(u64) -> bool) -> Vec<u64> {
+        assert!(self.life.is_none());
+        let mut spoilt = Vec::new();
+        let files = std::fs::read_dir(self.dir.path().join("log")).unwrap();
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.retain(|path| path.extension().is_some_and(|end| end == "log"));
+        for path in files {
+            let mut bytes = std::fs::read(&path).unwrap();
+            for at in (0..bytes.len() - HEADER).step_by(8) {
+                let header = &bytes[at..at + HEADER];
+                let entry = header.starts_with(b"FlWL") && header[5] == ENTRY;
+                let group = u32::from_le_bytes(header[8..12].try_into().unwrap());
+                let index = u64::from_le_bytes(header[40..48].try_into().unwrap());
+                if entry && group == GROUP.0 && chosen(index) {
+                    bytes[at + HEADER] ^= 4;
+                    spoilt.push(index);
+                }
+            }
+            std::fs::write(&path, bytes).unwrap();
+        }
+        spoilt
     }
 
     pub(crate) fn set_options(&mut self, options: fn(&mut HostOptions)) {

@@ -91,6 +91,13 @@ impl Gateway {
         }
     }
 
+    /// Operators may do it to any node, and a node to itself: that is how it comes back.
+    fn may_change<T>(&self, request: &Request<T>, what: &str, node: u64) -> Result<(), Status> {
+        self.may(request, what, |roles| {
+            roles.operator || roles.node.is_some_and(|itself| itself.0 == node)
+        })
+    }
+
     fn may_use<T>(&self, request: &Request<T>) -> Result<(), Status> {
         self.may(request, "use the gateway", |roles| {
             roles.frontend || roles.operator || roles.node.is_some()
@@ -172,7 +179,7 @@ impl Service for Gateway {
         &self,
         request: Request<CreateGroupRequest>,
     ) -> Result<Response<CreateGroupReply>, Status> {
-        self.may(&request, "create groups", |roles| roles.operator)?;
+        self.may_change(&request, "create groups", self.inner.options.member.node.0)?;
         operate::create_group(&self.inner, request.into_inner()).await?;
         Ok(Response::new(CreateGroupReply {}))
     }
@@ -181,8 +188,12 @@ impl Service for Gateway {
         &self,
         request: Request<RemoveMemberRequest>,
     ) -> Result<Response<RemoveMemberReply>, Status> {
-        self.may(&request, "change members", |roles| roles.operator)?;
-        operate::remove_member(&self.inner, request.into_inner()).await?;
+        self.may_change(&request, "change members", request.get_ref().node)?;
+        let by_itself = request
+            .extensions()
+            .get::<PeerRoles>()
+            .is_some_and(|roles| !roles.operator);
+        operate::remove_member(&self.inner, request.into_inner(), by_itself).await?;
         Ok(Response::new(RemoveMemberReply {}))
     }
 
@@ -190,7 +201,9 @@ impl Service for Gateway {
         &self,
         request: Request<AddMemberRequest>,
     ) -> Result<Response<AddMemberReply>, Status> {
-        self.may(&request, "change members", |roles| roles.operator)?;
+        let added = request.get_ref().member.as_ref();
+        let added = added.map_or(0, |member| member.node);
+        self.may_change(&request, "change members", added)?;
         operate::add_member(&self.inner, request.into_inner()).await?;
         Ok(Response::new(AddMemberReply {}))
     }

@@ -1,13 +1,14 @@
 //! What operators do to a node's groups. Everything may be asked again.
 
 use super::Inner;
+use crate::limits::FORMER_SELF_SILENCE;
 use crate::wire::proto::{
     AddMemberRequest, CreateGroupRequest, Member as ProtoMember, RemoveMemberRequest,
     TransferLeaderRequest,
 };
 use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId};
-use florin_raft::{ChangeMembersError, CreateGroupError, Group, Member};
+use florin_raft::{ChangeMembersError, CreateGroupError, Group, Member, Role};
 use tonic::Status;
 
 pub(super) async fn create_group(inner: &Inner, request: CreateGroupRequest) -> Result<(), Status> {
@@ -25,21 +26,34 @@ pub(super) async fn create_group(inner: &Inner, request: CreateGroupRequest) -> 
     Ok(())
 }
 
+/// A node that asks `by_itself` for its former self to be taken out is believed only if nobody
+/// hears of that one any more: two machines may have been given one number.
 pub(super) async fn remove_member(
     inner: &Inner,
     request: RemoveMemberRequest,
+    by_itself: bool,
 ) -> Result<(), Status> {
     let group = group(inner, request.group)?;
     let node = NodeId(request.node);
-    let known = group
-        .status()
-        .members
-        .into_iter()
-        .find(|member| member.node == node);
-    if known.is_some_and(|member| member.incarnation == request.incarnation) {
-        group.remove(node).await.map_err(not_changed)?;
+    let status = group.status();
+    let known = status.members.iter().find(|member| member.node == node);
+    if known.is_none_or(|member| member.incarnation != request.incarnation) {
+        // Only the leader knows that for sure, and only once a quorum holds it.
+        return if status.role != Role::Leader {
+            Err(Status::unavailable("this node does not lead the group"))
+        } else if !status.members_committed {
+            Err(Status::unavailable("the members are being changed already"))
+        } else {
+            Ok(())
+        };
     }
-    Ok(())
+    let heard = status.peers.iter().find(|peer| peer.node == node);
+    let heard = heard.and_then(|peer| peer.acknowledged);
+    if by_itself && heard.is_some_and(|ago| ago < FORMER_SELF_SILENCE) {
+        let why = format!("the former node {} was heard of just now", node.0);
+        return Err(Status::unavailable(why));
+    }
+    group.remove(node).await.map_err(not_changed)
 }
 
 pub(super) async fn add_member(inner: &Inner, request: AddMemberRequest) -> Result<(), Status> {
@@ -95,9 +109,9 @@ fn not_created(error: CreateGroupError) -> Status {
 fn not_changed(error: ChangeMembersError) -> Status {
     match error {
         // The caller asks whoever leads now.
-        ChangeMembersError::NotLeader { .. } | ChangeMembersError::Stopped => {
-            Status::unavailable(error.to_string())
-        }
+        ChangeMembersError::NotLeader { .. }
+        | ChangeMembersError::InProgress
+        | ChangeMembersError::Stopped => Status::unavailable(error.to_string()),
         ChangeMembersError::Refused(_) => Status::failed_precondition(error.to_string()),
     }
 }

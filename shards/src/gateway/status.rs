@@ -15,7 +15,8 @@ pub(super) async fn status(inner: &Inner, hashes: bool) -> Result<StatusReply, S
             groups.push(group_status(&group, hashes).await?);
         }
     }
-    groups.extend(inner.host.faulty().into_iter().map(faulty));
+    let apart = inner.host.faulty().into_iter();
+    groups.extend(apart.chain(inner.host.ailing().into_keys()).map(no_part));
     groups.sort_by_key(|group| group.group);
     let options = &inner.options;
     let status = NodeStatus {
@@ -33,8 +34,8 @@ pub(super) async fn status(inner: &Inner, hashes: bool) -> Result<StatusReply, S
     })
 }
 
-/// A group whose log is damaged here: nothing else is known of it.
-fn faulty(group: GroupId) -> GroupStatus {
+/// A group that is damaged here: nothing else is known of it.
+fn no_part(group: GroupId) -> GroupStatus {
     GroupStatus {
         group,
         role: Role::Stopped,

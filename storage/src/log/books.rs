@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Change<'a> {
     Entry(LogPosition),
+    Mend(LogPosition),
     Vote(&'a [u8]),
     Truncate(Option<LogPosition>),
     Purge(LogPosition),
@@ -132,6 +133,14 @@ impl GroupBook {
                         first: position.index,
                         last: position.index,
                     }),
+                }
+            }
+            Change::Mend(position) => {
+                // Its first record stands in an earlier segment, which goes before this one does.
+                let last = state.last.map(|last| last.index);
+                let held = state.first <= Some(position.index) && last >= Some(position.index);
+                if !held {
+                    return Err(format!("entry {position} is mended, and was never there"));
                 }
             }
             Change::Vote(vote) => state.vote = Some(vote.to_vec()),

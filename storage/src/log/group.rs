@@ -84,6 +84,33 @@ impl GroupLog {
         rejected.answer();
     }
 
+    /// The entries whose bytes are damaged on the disk, in order. All else of the group is whole:
+    /// which entries it has, what they should be, and its vote. It must not take part in consensus
+    /// before they are mended, or purged because its ledger holds them.
+    pub fn damaged(&self) -> Vec<LogPosition> {
+        self.group.memory.lock().slots.damaged()
+    }
+
+    /// Puts a damaged entry right, as another replica has it. The same position is the same entry
+    /// everywhere, and its checksum must be the one that was written here: anything else is
+    /// refused. Durable when `done` is called with `Ok`.
+    pub fn mend(&self, entry: LogEntry, done: Done) {
+        let mut memory = self.group.memory.lock();
+        memory.appends += 1;
+        let serial = memory.appends;
+        let what = if memory.removed {
+            What::Refused(removed())
+        } else if memory.slots.mend(entry.position, &entry.payload, serial) {
+            What::Mend(Arc::clone(&self.group), entry, serial)
+        } else {
+            let position = entry.position;
+            What::Refused(invalid(format!("entry {position} is not what it was here")))
+        };
+        let rejected = self.push(what, Some(done));
+        drop(memory);
+        rejected.answer();
+    }
+
     /// Saves the vote, in the same queue as appends.
     pub fn save_vote(&self, vote: Bytes, done: Done) {
         failpoint!("storage.log.vote");

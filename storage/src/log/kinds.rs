@@ -3,6 +3,7 @@
 use crate::position::LogPosition;
 use bytes::Bytes;
 use florin_ledger::id::GroupId;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -50,6 +51,9 @@ pub struct Recovery {
     /// Groups whose log is damaged. They are not handed out; their node takes no part in them
     /// until it comes back as another incarnation.
     pub faulty: Vec<GroupFault>,
+    /// Entries whose bytes are damaged, by group, and nothing else of them: they can be mended from
+    /// a peer's log.
+    pub damaged: BTreeMap<GroupId, Vec<LogPosition>>,
     /// Sentences for people: what was found and harmed nothing.
     pub notes: Vec<String>,
 }

@@ -15,7 +15,9 @@
 //! needs an entry in them. It is filled with zeros before its first use, and no byte of it is
 //! written twice: a tear shows as zeros, and stale bytes do not exist. What recovery makes of
 //! bytes that are not whole is told in `walk`: the last, unfinished round is cut off; anything
-//! else is damage, and a damaged group is not handed out: its node must come back as another.
+//! else is damage. An entry whose body alone is damaged is known by its header, so it can be mended
+//! from any peer's log ([`GroupLog::mend`]); every other damage makes a group, or the whole log,
+//! faulty, and its node must come back as another. `mark` sees that the end of the log is missing.
 //!
 //! `docs/adr/0001-one-log-per-node.md` says why it is built so.
 
@@ -31,6 +33,7 @@ mod slots;
 mod writer;
 
 mod books;
+mod mark;
 mod record;
 mod round;
 mod segments;

@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 /// What the writer is asked for.
 pub(super) enum What {
     Entry(Arc<Group>, LogEntry, u64),
+    /// As an entry, in place of one that is damaged.
+    Mend(Arc<Group>, LogEntry, u64),
     Vote(GroupId, Bytes),
     Truncate(GroupId, Option<LogPosition>),
     Purge(GroupId, LogPosition),

@@ -46,6 +46,8 @@ pub(super) enum Kind {
     Remove = 7,
     /// Nothing; whatever came before it was durable.
     Seal = 8,
+    /// The entry at its position again, whole: its first record is damaged.
+    Mend = 9,
 }
 
 impl Kind {
@@ -59,6 +61,7 @@ impl Kind {
             6 => Kind::Create,
             7 => Kind::Remove,
             8 => Kind::Seal,
+            9 => Kind::Mend,
             _ => return None,
         })
     }

@@ -4,6 +4,7 @@ use super::books::Books;
 use super::group::Group;
 use super::kinds::{GroupFault, GroupLogState, LogOptions, OpenLogError, Recovery};
 use super::limits::{RESERVE_DIVISOR, SECTOR, SEGMENT_BYTES_MAX, SEGMENT_BYTES_MIN, ZERO_BYTES};
+use super::mark::Mark;
 use super::queue::Queue;
 use super::round::Tip;
 use super::scan::{Scan, failed, scan};
@@ -65,7 +66,8 @@ pub(super) fn recover(
         chain: 0,
     });
     let fresh = scan.tip.is_none();
-    let mut writer = Writer::new(Arc::clone(&shared), scan.books, tip, current);
+    let mark = Mark::open(&*disk);
+    let mut writer = Writer::new(Arc::clone(&shared), scan.books, tip, current, mark);
     if fresh {
         shared.segments.need(FIRST_SEGMENT);
         let prepared = shared.segments.work();
@@ -99,6 +101,7 @@ pub(super) fn report(scan: &Scan) -> Recovery {
     Recovery {
         torn: scan.torn,
         faulty: faulty.collect(),
+        damaged: scan.damaged.clone(),
         notes: scan.notes.clone(),
     }
 }

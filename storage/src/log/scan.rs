@@ -3,12 +3,14 @@
 use super::books::{Books, Change};
 use super::kinds::{OpenLogError, TornTail};
 use super::limits::SECTOR;
+use super::mark;
 use super::record::{Header, Kind, is_zero};
 use super::round::Tip;
 use super::segments::{FIRST_SEGMENT, UNFINISHED, parse_name, segment_name};
 use super::slots::{Place, Slots};
 use super::walk::{Fault, Found, Next, Walk};
 use crate::disk::Disk;
+use crate::position::LogPosition;
 use florin_ledger::id::GroupId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -28,6 +30,8 @@ pub(super) struct Scan {
     /// Files left over from a preparation that did not end.
     pub(super) leftovers: Vec<String>,
     pub(super) faults: BTreeMap<GroupId, String>,
+    /// Entries that can be mended, of groups that are not faulty.
+    pub(super) damaged: BTreeMap<GroupId, Vec<LogPosition>>,
     pub(super) notes: Vec<String>,
     broken_votes: BTreeSet<GroupId>,
 }
@@ -49,6 +53,7 @@ pub(super) fn scan(disk: &dyn Disk, segment_bytes: Option<u64>) -> Result<Scan, 
             break;
         }
     }
+    scan.check_mark(disk)?;
     scan.judge_groups();
     Ok(scan)
 }
@@ -67,6 +72,8 @@ impl Scan {
                     return Err(damaged(before + 1, 0, "the segment is missing"));
                 }
                 files.push((number, length));
+            } else if name == mark::NAME {
+                // It is read when all else is.
             } else if name.ends_with(UNFINISHED) {
                 self.leftovers.push(name);
             } else {
@@ -182,12 +189,13 @@ impl Scan {
             (Kind::Seal, _) => return Ok(()),
             (Kind::Summary, _) => return self.summary(record, body),
             (Kind::Entry, Some(position)) => Change::Entry(position),
+            (Kind::Mend, Some(position)) => Change::Mend(position),
             (Kind::Vote, _) => Change::Vote(body),
             (Kind::Truncate, kept) => Change::Truncate(kept),
             (Kind::Purge, Some(upto)) => Change::Purge(upto),
             (Kind::Create, _) => Change::Create,
             (Kind::Remove, _) => Change::Remove,
-            (Kind::Entry | Kind::Purge, None) => {
+            (Kind::Entry | Kind::Mend | Kind::Purge, None) => {
                 let at = u64::from(header.offset);
                 return Err(damaged(header.segment, at, "a record without a position"));
             }
@@ -198,8 +206,10 @@ impl Scan {
             return Ok(());
         }
         let slots = self.slots.entry(group).or_default();
+        let broken = (!record.whole).then_some(header.body_crc);
         match change {
-            Change::Entry(position) => slots.recover(position, place(record), record.whole),
+            Change::Entry(position) => slots.recover(position, place(record), broken),
+            Change::Mend(position) => slots.recover_mended(position, place(record), broken),
             Change::Truncate(kept) => slots.truncate_after(kept.map(|kept| kept.index)),
             Change::Purge(upto) => slots.purge(upto.index),
             Change::Vote(_) if record.whole => {
@@ -247,21 +257,39 @@ impl Scan {
         Ok(())
     }
 
+    /// Whether the log ends before something that surely was durable. Then a whole tail of it is
+    /// gone, and nobody can say whose votes and entries were in it.
+    fn check_mark(&self, disk: &dyn Disk) -> Result<(), OpenLogError> {
+        let Some(marked) = mark::read(disk) else {
+            return Ok(());
+        };
+        if marked.is_held_by(self.tip) {
+            return Ok(());
+        }
+        let (offset, ends) = self.tip.map_or((0, 0), |tip| (tip.offset, tip.round));
+        let reason = format!(
+            "the log's end is missing: round {} was durable, and it ends before round {ends}",
+            marked.round.saturating_sub(1)
+        );
+        Err(damaged(marked.segment, offset, reason))
+    }
+
     /// Which groups are faulty, after all that was read.
     fn judge_groups(&mut self) {
         for (group, book) in &mut self.books.groups {
-            let damaged = self.slots.get(group).and_then(Slots::damaged);
+            let damaged = self.slots.get(group).map(Slots::damaged);
             let reason = if let Some(reason) = self.faults.get(group) {
                 reason.clone()
             } else if self.broken_votes.contains(group) {
                 "its vote is damaged".into()
-            } else if let Some(index) = damaged {
-                format!("its entry {index} is damaged")
             } else if !book.is_covered() {
                 "entries are missing".into()
             } else if book.state.faulty {
                 "it was found damaged at an earlier start".into()
             } else {
+                if let Some(damaged) = damaged.filter(|damaged| !damaged.is_empty()) {
+                    self.damaged.insert(*group, damaged);
+                }
                 continue;
             };
             book.state.faulty = true;

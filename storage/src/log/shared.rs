@@ -43,7 +43,7 @@ impl Shared {
         let mut bytes = vec![0; HEADER + place.body_len as usize];
         file.read_exact_at(&mut bytes, u64::from(place.offset))?;
         let header = Header::decode(&bytes).ok().filter(|header| {
-            header.kind == Kind::Entry
+            matches!(header.kind, Kind::Entry | Kind::Mend)
                 && header.group == group.0
                 && header.position == Some(position)
                 && header.segment == place.segment

@@ -22,8 +22,8 @@ pub(super) struct Slot {
     pub(super) payload: Option<Bytes>,
     /// None until it is durable.
     pub(super) place: Option<Place>,
-    /// Whether recovery found the body's checksum to hold.
-    whole: bool,
+    /// The checksum that the body should have, if recovery found that it has another.
+    broken: Option<u32>,
 }
 
 /// The entries of a group, without gaps.
@@ -35,13 +35,14 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Adds an entry that was read from the disk.
-    pub(super) fn recover(&mut self, position: LogPosition, place: Place, whole: bool) {
+    /// `broken` is the checksum that it should have, if it has another.
+    pub(super) fn recover(&mut self, position: LogPosition, place: Place, broken: Option<u32>) {
         self.push(Slot {
             term: position.term,
             serial: 0,
             payload: None,
             place: Some(place),
-            whole,
+            broken,
         });
         if self.slots.len() == 1 {
             self.first = position.index;
@@ -59,7 +60,7 @@ impl Slots {
             serial,
             payload: Some(payload),
             place: None,
-            whole: true,
+            broken: None,
         });
     }
 
@@ -127,9 +128,53 @@ impl Slots {
         }
     }
 
-    /// The first entry whose body is damaged.
-    pub(super) fn damaged(&self) -> Option<u64> {
-        let at = self.slots.iter().position(|slot| !slot.whole)?;
-        Some(self.first + at as u64)
+    /// The entries whose bodies are damaged.
+    pub(super) fn damaged(&self) -> Vec<LogPosition> {
+        let slots = (self.first..).zip(&self.slots);
+        let broken = slots.filter(|(_, slot)| slot.broken.is_some());
+        let position = |(index, slot): (u64, &Slot)| LogPosition {
+            term: slot.term,
+            index,
+        };
+        broken.map(position).collect()
+    }
+
+    /// Takes a mended entry that was read from the disk.
+    pub(super) fn recover_mended(
+        &mut self,
+        position: LogPosition,
+        place: Place,
+        broken: Option<u32>,
+    ) {
+        let slot = self.get_mut(position.index);
+        // If the damaged record is no longer at hand, nor is anybody who needs it.
+        if let Some(slot) = slot.filter(|slot| slot.term == position.term) {
+            slot.place = Some(place);
+            slot.broken = broken;
+        }
+    }
+
+    /// Takes the whole payload of an entry that is damaged, still to be written. False if there is
+    /// no such entry, or if it is not that one's payload.
+    pub(super) fn mend(&mut self, position: LogPosition, payload: &Bytes, serial: u64) -> bool {
+        let slot = self.get_mut(position.index);
+        let fits = |slot: &&mut Slot| {
+            slot.term == position.term
+                && slot.broken == Some(crc32c::crc32c(payload))
+                && slot
+                    .place
+                    .is_some_and(|place| place.body_len as usize == payload.len())
+        };
+        let Some(slot) = slot.filter(fits) else {
+            return false;
+        };
+        *slot = Slot {
+            term: position.term,
+            serial,
+            payload: Some(payload.clone()),
+            place: None,
+            broken: None,
+        };
+        true
     }
 }

@@ -3,6 +3,7 @@
 use super::books::{Books, Change};
 use super::group::{Done, Group};
 use super::limits::{ROUND_BYTES, SEAL_AFTER_MS, SECTOR};
+use super::mark::Mark;
 use super::queue::{Item, Stopped, What, Woken};
 use super::record::{HEADER, Kind, record_len};
 use super::round::{Round, Tip};
@@ -35,6 +36,7 @@ pub(super) struct Writer {
     cached_bytes: usize,
     /// Something was written after the last seal.
     unsealed: bool,
+    mark: Mark,
 }
 
 /// How an attempt to write a round ended.
@@ -50,6 +52,7 @@ impl Writer {
         books: Books,
         tip: Tip,
         file: Option<(Arc<dyn DiskFile>, u64)>,
+        mark: Mark,
     ) -> Self {
         Writer {
             shared,
@@ -62,6 +65,7 @@ impl Writer {
             cached: VecDeque::new(),
             cached_bytes: 0,
             unsealed: true,
+            mark,
         }
     }
 
@@ -206,6 +210,16 @@ impl Writer {
                 let change = Change::Entry(at);
                 (Kind::Entry, group.id, Some(at), &entry.payload, change)
             }
+            What::Mend(group, entry, _) => {
+                let at = entry.position;
+                (
+                    Kind::Mend,
+                    group.id,
+                    Some(at),
+                    &entry.payload,
+                    Change::Mend(at),
+                )
+            }
             What::Vote(group, vote) => (Kind::Vote, *group, None, vote, Change::Vote(vote)),
             What::Truncate(group, kept) => {
                 (Kind::Truncate, *group, *kept, &[], Change::Truncate(*kept))
@@ -261,6 +275,9 @@ impl Writer {
             let file = Arc::clone(file);
             self.shared.segments.install(after.segment, file, *length);
         }
+        if let Err(error) = self.mark.set(after) {
+            return Outcome::Failed("cannot write the mark", error);
+        }
         self.tip = after;
         self.unsealed = true;
         self.shared.segments.set_left(self.left() as u64);
@@ -276,7 +293,7 @@ impl Writer {
         for (item, at) in std::mem::take(&mut self.taken) {
             let mut answer = Ok(());
             match item.what {
-                What::Entry(group, entry, serial) => {
+                What::Entry(group, entry, serial) | What::Mend(group, entry, serial) => {
                     let place = Place {
                         segment: self.tip.segment,
                         offset: (start + at as u64) as u32,
@@ -334,18 +351,18 @@ impl Writer {
 
     /// Writes a round without content: damage to the rounds before it cannot pass as torn then.
     fn seal(&mut self) {
-        if self.left() < SECTOR {
-            self.unsealed = false;
-            return;
-        }
-        self.round.clear();
-        self.round.push(Kind::Seal, NO_GROUP, None, &[]);
-        failpoint!("storage.log.seal");
-        match self.commit() {
-            Outcome::Written | Outcome::NoRoom => self.unsealed = false,
-            Outcome::Failed(what, error) => {
+        if self.left() >= SECTOR {
+            failpoint!("storage.log.seal");
+            self.round.clear();
+            self.round.push(Kind::Seal, NO_GROUP, None, &[]);
+            if let Outcome::Failed(what, error) = self.commit() {
                 self.shared.fail(what, &error);
+                return;
             }
+        }
+        self.unsealed = false;
+        if let Err(error) = self.mark.sync() {
+            self.shared.fail("cannot sync the mark", &error);
         }
     }
 
@@ -366,7 +383,7 @@ impl Writer {
 /// The room that an item takes in a round.
 fn size(item: &Item) -> usize {
     match &item.what {
-        What::Entry(_, entry, _) => record_len(entry.payload.len()),
+        What::Entry(_, entry, _) | What::Mend(_, entry, _) => record_len(entry.payload.len()),
         What::Vote(_, vote) => record_len(vote.len()),
         What::Truncate(..) | What::Purge(..) | What::Create(_) | What::Remove(_) => record_len(0),
         What::Refused(_) | What::Nothing => 0,

@@ -72,6 +72,13 @@ pub fn verify(dir: &Path) -> Result<Report, VerifyError> {
             let (bytes, segment) = (torn.bytes, torn.segment);
             format!("{bytes} bytes of an unfinished round end segment {segment}")
         }));
+        for (group, entries) in found.damaged {
+            let (group, first, count) = (group.0, entries.first(), entries.len());
+            let first = first.map_or(0, |first| first.index);
+            report.problems.push(format!(
+                "group {group}: {count} damaged entries, from entry {first} on, which its peers can mend"
+            ));
+        }
         for fault in found.faulty {
             let (group, why) = (fault.group.0, fault.reason);
             report.problems.push(format!("group {group}: {why}"));

@@ -42,7 +42,8 @@ fn everything_waiting_shares_one_write_and_one_sync_and_is_answered_in_order() {
     let after = disk.counts();
     assert_eq!(
         (after.writes - before.writes, after.syncs - before.syncs),
-        (1, 1)
+        (2, 1),
+        "the round, and behind it the mark, which is not synced"
     );
 }
 

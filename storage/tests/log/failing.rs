@@ -26,8 +26,9 @@ fn after_a_failed_sync_or_write_nothing_succeeds() {
         fail_syncs_after: Some(1),
         ..Faults::default()
     };
+    // The first round, and the mark behind it.
     let write = Faults {
-        fail_writes_after: Some(1),
+        fail_writes_after: Some(2),
         ..Faults::default()
     };
     for (faults, what) in [(sync, "cannot sync"), (write, "cannot write")] {
@@ -129,7 +130,7 @@ fn fill(log: &Log, from: u64) -> u64 {
 #[test]
 fn a_full_disk_refuses_new_work_keeps_what_was_accepted_and_recovers() {
     let disk = SimDisk::new();
-    disk.set_capacity(Some(SEGMENT * 3 + 100));
+    disk.set_capacity(Some(SEGMENT * 3 + MARK_BYTES + 100));
     let (log, _) = open(&disk);
     let group = log.create_group(G1).unwrap();
     let next = fill(&log, 0);
@@ -185,7 +186,7 @@ fn room_is_left_to_others_unless_accepted_work_needs_it() {
         min_free_bytes: SEGMENT * 2,
         ..options()
     };
-    disk.set_capacity(Some(SEGMENT * 4));
+    disk.set_capacity(Some(SEGMENT * 4 + MARK_BYTES));
     let (log, _) = Log::open_stepped(Arc::new(disk.clone()), options).unwrap();
     let group = log.create_group(G1).unwrap();
     let next = fill(&log, 0);

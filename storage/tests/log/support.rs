@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
+use florin_storage::disk::Disk;
 use florin_storage::disk::sim::SimDisk;
 use florin_storage::log::{Done, GroupLog, Log, LogEntry, LogOptions, Recovery};
 use std::io;
@@ -86,6 +87,16 @@ pub(crate) fn indexes(log: &GroupLog) -> Vec<u64> {
         .map(|(_, index, _)| index)
         .collect()
 }
+
+/// How many segment files there are.
+pub(crate) fn segments(disk: &SimDisk) -> usize {
+    let names = disk.list().expect("a folder");
+    names.iter().filter(|name| name.ends_with(".log")).count()
+}
+
+/// The file that says how far the log surely was durable, and its length.
+pub(crate) const MARK: &str = "mark";
+pub(crate) const MARK_BYTES: u64 = 1_024;
 
 pub(crate) const G1: GroupId = GroupId(1);
 pub(crate) const G2: GroupId = GroupId(2);

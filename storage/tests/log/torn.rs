@@ -55,6 +55,8 @@ impl LastRound {
             }
         }
         disk.set_bytes(NAME, bytes);
+        // The mark is written once the round is durable.
+        disk.set_bytes(MARK, self.before.bytes(MARK).unwrap());
         disk
     }
 
@@ -121,6 +123,26 @@ fn a_round_cut_at_each_sector() {
     }
 }
 
+/// What is gone without a trace, and what looks like a tear, was durable all the same.
+#[test]
+fn a_round_that_was_durable_is_never_cut_off() {
+    let round = last_round(5, 600);
+    let durable = round.after.bytes(MARK).unwrap();
+    let count = round.sectors.len();
+    for kept in 0..(1 << count) - 1 {
+        let disk = round.with(|sector| kept & (1 << sector) != 0);
+        assert!(Log::inspect(&disk).is_ok(), "sectors {kept:b}");
+        disk.set_bytes(MARK, durable.clone());
+        let error = Log::inspect(&disk).unwrap_err().to_string();
+        assert!(error.contains("the log's end is missing"), "{error}");
+        assert!(Log::open_stepped(Arc::new(disk), options()).is_err());
+    }
+    // All of it is gone.
+    let nothing = SimDisk::new();
+    nothing.set_bytes(MARK, durable);
+    assert!(Log::inspect(&nothing).is_err());
+}
+
 #[test]
 fn a_round_with_any_sectors_missing() {
     let round = last_round(5, 600);
@@ -146,7 +168,9 @@ fn the_first_round_of_a_log_and_of_a_segment() {
     let disk = SimDisk::new();
     let (log, _) = open(&disk);
     let group = log.create_group(G1).unwrap();
+    let mut mark = None;
     for index in 0..3 {
+        mark = disk.bytes(MARK);
         append(&group, vec![entry(1, index, &payload(1, index, 6_000))]);
         log.step();
     }
@@ -159,6 +183,7 @@ fn the_first_round_of_a_log_and_of_a_segment() {
     assert!(Log::inspect(&disk).is_err());
     let third = florin_storage::disk::Disk::remove(&disk, "0000000000000003.log");
     third.unwrap();
+    disk.set_bytes(MARK, mark.unwrap());
     let (log, recovery) = open(&disk);
     assert_eq!(
         recovery.torn.map(|torn| (torn.segment, torn.offset)),
