@@ -13,6 +13,7 @@ use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
 use florin_storage::LogPosition;
 use florin_storage::replica::{Replica, StateHash};
+use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, LinearizableReadError, RaftError};
 use openraft::{ChangeMembers, LinearizerOption};
 use std::collections::BTreeSet;
@@ -342,13 +343,38 @@ impl Group {
             );
             return Err(ChangeMembersError::Refused(message));
         }
-        let added = self
-            .inner
-            .raft
-            .add_learner(member.node.0, Peer::of(&member), true)
-            .await;
+        let raft = &self.inner.raft;
+        let added = raft
+            .add_learner(member.node.0, Peer::of(&member), false)
+            .await
+            .map_err(change_error)?;
+        self.caught_up(member.node, added.log_id.index).await?;
         failpoint!(async "raft.members.caught_up");
-        added.map(drop).map_err(change_error)
+        Ok(())
+    }
+
+    /// Waits until a member's log holds the entry `index`. openraft's own waiting ends once a member
+    /// lags less than what would earn it a snapshot, which is at once here.
+    async fn caught_up(&self, node: NodeId, index: u64) -> Result<(), ChangeMembersError> {
+        let mut metrics = self.inner.raft.metrics();
+        loop {
+            let matched = {
+                let metrics = metrics.borrow_watched();
+                let hint = metrics.current_leader.map(NodeId);
+                let known = metrics.replication.as_ref();
+                // Only a leader knows how far the others are.
+                let known = known.ok_or(ChangeMembersError::NotLeader { hint })?;
+                known
+                    .get(&node.0)
+                    .and_then(|matched| matched.as_ref().map(|at| at.index))
+            };
+            if matched >= Some(index) {
+                return Ok(());
+            }
+            if metrics.changed().await.is_err() {
+                return Err(ChangeMembersError::Stopped);
+            }
+        }
     }
 
     /// Gives a learner a vote.
