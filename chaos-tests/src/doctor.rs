@@ -179,6 +179,7 @@ mod tests {
         let needs: Vec<Need> = abilities.iter().map(|one| one.need).collect();
         assert_eq!(needs, Need::ALL);
         let (table, json) = (table(&abilities), json(&abilities));
+        println!("{table}");
         for ability in &abilities {
             assert!(table.contains(ability.need.name()), "{table}");
             assert!(!ability.why.is_empty(), "{ability:?}");
