@@ -12,11 +12,13 @@
 //!
 //! Nothing here trusts the cluster: only clients' clocks and clients' answers are evidence.
 
+pub mod attach;
 pub mod check;
 pub mod cli;
 pub mod disks;
 pub mod doctor;
 pub mod fabric;
+pub mod faults;
 pub mod history;
 pub mod ioctls;
 pub mod limits;
@@ -24,4 +26,6 @@ pub mod load;
 pub mod mutants;
 pub mod playground;
 pub mod report;
+pub mod run;
+pub mod scenario;
 pub mod verdict;

@@ -39,3 +39,23 @@ pub const SMALL_MIB: u64 = 256;
 pub const ROOM: u64 = 4 << 30;
 /// Processors below which nothing can be said of latencies.
 pub const CORES: usize = 2;
+/// How often nodes are asked how they are, while something is waited for.
+pub const LOOK: Duration = Duration::from_millis(100);
+/// How often the leaders are noted, and a fault is looked at while it lasts.
+pub const NOTE: Duration = Duration::from_millis(250);
+/// How long a cluster may take until every replica takes part again, after everything is healed.
+pub const BACK: Duration = Duration::from_secs(90);
+/// How long a process may take to end after its disk failed.
+pub const ENDS: Duration = Duration::from_secs(15);
+/// How long a node with damaged files may take to be whole again without an operator.
+pub const REPAIRED: Duration = Duration::from_secs(45);
+/// How long nodes that end for what they found are left alone before they are started again.
+pub const SAYS: Duration = Duration::from_secs(5);
+/// How long a node with an empty disk may take to be brought back.
+pub const REPLACED: Duration = Duration::from_secs(120);
+/// How long it may take until a process comes to a failpoint that is armed.
+pub const REACHED: Duration = Duration::from_secs(60);
+/// How long a cluster may take to start.
+pub const STARTED: Duration = Duration::from_secs(90);
+/// How long payments may take to flow after that.
+pub const FLOWING: Duration = Duration::from_secs(60);

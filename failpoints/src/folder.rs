@@ -99,6 +99,7 @@ impl Folder {
         }
         live::obey(lines);
         *orders = text;
+        replace(&self.file("clock"), &format!("{}\n", live::clock_shift()));
         replace(&self.file("refused"), &refused);
     }
 

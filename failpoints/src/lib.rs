@@ -42,7 +42,8 @@ use std::time::SystemTime;
 
 /// The environment variable that names the folder of orders and counts. In it, `arm` holds
 /// [`Order`]s, a line each, and is read again when it changes; `hits` holds a line for each
-/// failpoint, `site TAB hits TAB fired`; `refused` the lines of `arm` that mean nothing.
+/// failpoint, `site TAB hits TAB fired`; `clock` by how many
+/// milliseconds the clock is shifted; `refused` the lines of `arm` that mean nothing.
 pub const FOLDER_VARIABLE: &str = "FLORIN_FAULTS_DIR";
 
 /// The environment variable that plants a mutant from the start, where there is no folder.

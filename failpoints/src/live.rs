@@ -80,9 +80,14 @@ pub fn count(site: usize) -> (u64, u64) {
     })
 }
 
+/// By how many milliseconds the clock of this process is ahead.
+pub(crate) fn clock_shift() -> i64 {
+    CLOCK_MS.load(Ordering::Acquire)
+}
+
 pub(crate) fn clock(now: SystemTime) -> SystemTime {
     start();
-    let shift = CLOCK_MS.load(Ordering::Acquire);
+    let shift = clock_shift();
     let time = Duration::from_millis(shift.unsigned_abs());
     let shifted = if shift < 0 {
         now.checked_sub(time)

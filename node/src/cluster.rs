@@ -4,6 +4,7 @@
 //! Everything lies in one folder: `certs/`, a configuration, a log and a data folder for each
 //! process. Started again on the same folder, the cluster comes back with its ports and its books.
 
+pub mod asking;
 pub mod ports;
 pub mod process;
 pub mod seat;
@@ -20,7 +21,8 @@ use crate::tls::{Dialer, OPERATOR_NAME};
 use anyhow::{Context, Result, bail};
 use files::Member;
 use florin_ledger::id::{GroupId, NodeId};
-use florin_shards::{FormOptions, NodeStatus, Role, Router, RouterOptions, form};
+use florin_shards::{FormOptions, Router, RouterOptions, form};
+pub use florin_shards::{NodeStatus, Role};
 use futures_util::future::select_all;
 pub use onboard::Partner;
 use process::{Restart, State, Supervised};
