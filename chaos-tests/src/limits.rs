@@ -14,6 +14,8 @@ const _: () = assert!(UNKNOWN_OPERATIONS < 64 && (1 << UNKNOWN_OPERATIONS) < SEA
 pub const SESSIONS: usize = 4_096;
 /// Keys of a partner that are sent once more after everything.
 pub const ASKED_AGAIN: usize = 300;
+/// Sessions that do so at once.
+pub const AUDITORS: usize = 8;
 /// How long a session waits before it asks again.
 pub const PAUSE: Duration = Duration::from_millis(25);
 

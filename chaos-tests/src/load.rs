@@ -11,6 +11,7 @@ mod chance;
 mod open;
 mod options;
 mod pace;
+mod pages;
 mod read_back;
 mod recorder;
 mod send;
@@ -18,8 +19,9 @@ mod session;
 
 use crate::history::clock::Clock;
 use crate::history::{Account, Fault, History};
-use crate::limits::ASKED_AGAIN;
+use crate::limits::{ASKED_AGAIN, AUDITORS};
 use anyhow::{Context, Result, bail};
+use futures_util::future::join_all;
 pub use options::{LoadOptions, Mix, PartnerKey};
 pub use recorder::Counts;
 use recorder::Recorder;
@@ -114,9 +116,8 @@ impl Load {
         while let Some(ended) = self.sessions.join_next().await {
             ended.context("a session failed")?;
         }
-        for books in &self.books {
-            self.ask_again(books).await;
-        }
+        let audits = self.books.iter().map(|books| self.ask_again(books));
+        join_all(audits).await;
         let books = read_back::read_back(&self.books, &self.accounts).await;
         let (books, about) = match books {
             Ok(books) => (Some(books), about.to_owned()),
@@ -137,16 +138,19 @@ impl Load {
 
     /// What was answered before the faults must be answered alike after them.
     async fn ask_again(&self, books: &Arc<Books>) {
-        let mut session = Session::auditor(books, &self.recorder, self.seed);
         let mine = |key: &str| key.starts_with(&*books.run_and_partner());
         let all = self.recorder.all_decided();
-        let some = all
-            .into_iter()
-            .filter(|(key, _)| mine(key))
-            .take(ASKED_AGAIN);
-        for (key, request) in some {
-            session.insist(&key, &request).await;
-        }
+        let some = all.into_iter().filter(|(key, _)| mine(key));
+        let some: Vec<_> = some.take(ASKED_AGAIN).collect();
+        let parts = some.chunks(ASKED_AGAIN.div_ceil(AUDITORS)).enumerate();
+        let audits = parts.map(|(number, part)| async move {
+            let mut session = Session::auditor(number, books, &self.recorder, self.seed);
+            for (key, request) in part {
+                session.insist(key, request).await;
+            }
+        });
+        join_all(audits).await;
+        let mut session = Session::auditor(AUDITORS, books, &self.recorder, self.seed);
         let probed = std::iter::once(&books.probed);
         for account in books.wallets.iter().chain(&books.shops).chain(probed) {
             session.look(account.clone()).await;

@@ -9,7 +9,7 @@
 //! The search is done in windows: at a moment at which nothing on the account is in flight, all
 //! that was answered has happened, so the search before it and the search after it share nothing
 //! but the balance and which of the unknown have happened. Windows in which more is in flight at
-//! once than [`IN_FLIGHT`] are no short histories; they are counted, and left to *order*. A search
+//! once than [`IN_FLIGHT`] are no short histories; they are counted, and left to order. A search
 //! that takes too long is inconclusive.
 
 mod events;
@@ -64,7 +64,7 @@ pub fn check(history: &History) -> Verdict {
             let accounts = read.len();
             let busy = match too_busy {
                 0 => String::new(),
-                count => format!("; {count} more are too busy for a search and left to *order*"),
+                count => format!("; {count} more are too busy for a search and left to order"),
             };
             Finding::Pass(format!(
                 "{events} operations on {accounts} accounts in {windows} windows{busy}"

@@ -76,11 +76,16 @@ impl Session {
         }
     }
 
-    /// The session that asks once more after all others.
-    pub(super) fn auditor(books: &Arc<Books>, recorder: &Arc<Recorder>, seed: u64) -> Session {
+    /// A session that asks once more after all others.
+    pub(super) fn auditor(
+        number: usize,
+        books: &Arc<Books>,
+        recorder: &Arc<Recorder>,
+        seed: u64,
+    ) -> Session {
         Session {
-            name: format!("{}-auditor", books.partner).into(),
-            ..Session::new(0, books, recorder, seed)
+            name: format!("{}-auditor-{number}", books.partner).into(),
+            ..Session::new(number, books, recorder, seed)
         }
     }
 

@@ -6,6 +6,7 @@ mod bounds;
 mod clients;
 mod files;
 mod oracle;
+mod reports;
 mod unknown;
 
 use florin_chaos::history::{History, lines};
