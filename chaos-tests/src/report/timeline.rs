@@ -230,8 +230,8 @@ fn moment(at: u64, step: u64) -> String {
     let seconds = at as f64 / 1e6;
     match step {
         ..1_000_000 => format!("{seconds:.1} s"),
-        ..60_000_000 => format!("{seconds:.0} s"),
-        ..3_600_000_000 => format!("{:.0} min", seconds / 60.0),
+        1_000_000..60_000_000 => format!("{seconds:.0} s"),
+        60_000_000..3_600_000_000 => format!("{:.0} min", seconds / 60.0),
         _ => format!("{:.0} h", seconds / 3_600.0),
     }
 }
