@@ -7,7 +7,8 @@
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
 //! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
 //! where they should be, `clocks` says what time it is when one clock is wrong, [`blocking`] does
-//! what may block, `repair` makes a damaged replica whole before it takes part.
+//! what may block, `repair` makes a damaged replica whole before it takes part,
+//! `elections` says when followers stand.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -26,6 +27,7 @@ pub mod roles;
 pub mod status;
 
 mod clocks;
+mod elections;
 mod log_store;
 mod machine;
 mod network;

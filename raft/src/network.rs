@@ -107,10 +107,9 @@ impl Client {
         &self,
         body: Body,
         linger: bool,
-        option: &RPCOption,
+        within: Duration,
         kind: RPCTypes,
     ) -> Result<Body, RPCError<Types>> {
-        let within = option.soft_ttl();
         let answer = self
             .link()?
             .call(self.network.group, body, linger, within)
@@ -138,7 +137,7 @@ impl Client {
         failpoint!(async "raft.send.heartbeat", Err(rpc_error(LinkError::Lost(self.target.node))));
         let body = Body::Heartbeat(wire::append(request));
         match self
-            .call(body, true, option, RPCTypes::AppendEntries)
+            .call(body, true, option.soft_ttl(), RPCTypes::AppendEntries)
             .await?
         {
             Body::AppendReply(reply) => wire::read_append_reply(reply).map_err(bad),
@@ -152,7 +151,9 @@ impl Client {
         option: &RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
         failpoint!(async "raft.send.ballot", Err(rpc_error(LinkError::Lost(self.target.node))));
-        match self.call(body, false, option, RPCTypes::Vote).await? {
+        // All the time there is: a vote that was granted and came too late costs an election.
+        let within = option.hard_ttl();
+        match self.call(body, false, within, RPCTypes::Vote).await? {
             Body::VoteReply(reply) => wire::read_ballot_reply(reply).map_err(bad),
             _ => Err(rpc_error(LinkError::Malformed(self.target.node))),
         }
@@ -269,7 +270,7 @@ impl RaftNetworkV2<Types> for Client {
         failpoint!(async "raft.send.handover", Err(rpc_error(LinkError::Lost(self.target.node))));
         let body = Body::TransferLeader(wire::handover(&request));
         match self
-            .call(body, false, &option, RPCTypes::TransferLeader)
+            .call(body, false, option.soft_ttl(), RPCTypes::TransferLeader)
             .await?
         {
             Body::TransferLeaderReply(reply) => wire::read_handover_reply(reply).map_err(bad),

@@ -62,6 +62,11 @@ impl Node {
         self.started.elapsed() < self.options.election_timeout.1
     }
 
+    /// Returns once it may vote, for others and for itself.
+    pub(crate) async fn may_vote(&self) {
+        tokio::time::sleep_until(self.started + self.options.election_timeout.1).await;
+    }
+
     pub(crate) fn group(&self, group: GroupId) -> Option<Arc<Replicated>> {
         self.groups.read().get(&group).cloned()
     }

@@ -1,6 +1,7 @@
 //! One group's replica on this node, and the tasks that belong to it.
 
 use crate::blocking::Blocking;
+use crate::elections::Elections;
 use crate::host::StartError;
 use crate::limits;
 use crate::log_store::LogStore;
@@ -102,9 +103,16 @@ impl Opened {
             node.options.blocking.clone(),
         );
         let network = Network::new(node, replica.clone(), log.clone());
-        let config = Arc::new(config(node)?);
+        let mut config = config(node)?;
+        // What keeps it from voting for others keeps it from voting for itself.
+        config.enable_elect = !node.has_just_started();
+        let stands = config.enable_elect;
+        let config = Arc::new(config);
         let raft = Raft::new(node.options.node.0, config, network, store.clone(), machine).await;
         let raft = raft.map_err(|error| failed(error.to_string()))?;
+        if !stands {
+            tokio::spawn(stand_later(Arc::clone(node), raft.clone()));
+        }
         let proposer = Proposer::new();
         let (leader, leader_watch) = watch::channel(None);
         tokio::spawn(follow_leader(
@@ -133,8 +141,16 @@ impl Opened {
             scrubbed: Mutex::default(),
             applied: applied_watch,
             leader: leader_watch,
-            lease: node.options.election_timeout.0 * limits::LEASE_PART.0 / limits::LEASE_PART.1,
+            lease: Elections::of(&node.options).for_reads(),
         }))
+    }
+}
+
+/// Lets a replica stand for election once its promises from before the start have run out.
+async fn stand_later(node: Arc<Node>, raft: Raft<Types, Machine>) {
+    tokio::select! {
+        () = node.may_vote() => raft.runtime_config().elect(true),
+        () = node.stopped() => (),
     }
 }
 
@@ -161,9 +177,14 @@ fn config(node: &Node) -> Result<Config, StartError> {
         allow_log_reversion: mutant!("acknowledge-before-commit").then_some(true),
         ..Config::default()
     };
-    config
+    // What was configured must make sense; what is told to openraft would not pass as such.
+    let mut config = config
         .validate()
-        .map_err(|error| StartError::Timing(error.to_string()))
+        .map_err(|error| StartError::Timing(error.to_string()))?;
+    let elections = Elections::of(options);
+    config.election_timeout_min = millis(elections.least);
+    config.election_timeout_max = millis(elections.lease);
+    Ok(config)
 }
 
 /// Tells the proposer and everybody who watches who leads, and the node if consensus ends.
