@@ -1,0 +1,150 @@
+//! A node as the product runs it, on a simulated computer: the real log, groups, transport and
+//! gateway.
+
+use crate::config::Config;
+use crate::machine::{Death, Life, Machine, Order, Running};
+use crate::net::{Dialer, PORT, connector, incoming};
+use florin_raft::{Blocking, Host, HostOptions, tuned_server};
+use florin_shards::{FollowOptions, Gateway, GatewayOptions, follow};
+use florin_storage::log::{Log, LogOptions};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use turmoil::net::TcpListener;
+
+/// The cluster's name.
+pub(crate) const CLUSTER: &str = "simulated";
+/// As small as the log allows, so that segments are filled and let go.
+const SEGMENT_BYTES: u64 = (4 << 20) + (64 << 10);
+/// How long stopping in order may take, as in the product.
+const FAREWELL: Duration = Duration::from_secs(15);
+/// How long work that blocks takes.
+const BLOCKING: Duration = Duration::from_millis(2);
+
+/// The software of a computer. It ends by the life's end alone: the simulation takes it away then.
+pub(crate) async fn run(machine: Arc<Machine>, config: Arc<Config>) -> turmoil::Result {
+    let (life, why) = serve(&machine, &config).await;
+    machine.end(&life, Death::Kill, &why);
+    std::future::pending().await
+}
+
+/// Serves until it is told to stop or cannot go on, and says why.
+async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, String) {
+    let (life, disk, store, incarnation) = machine.begin();
+    let log_options = LogOptions {
+        segment_bytes: SEGMENT_BYTES,
+        min_free_bytes: 0,
+        cache_bytes: 256 << 10,
+        on_fatal: {
+            let (machine, life) = (Arc::clone(machine), Arc::clone(&life));
+            Arc::new(move |why| machine.end(&life, Death::Kill, why))
+        },
+    };
+    let log = match Log::open_stepped(Arc::new(disk), log_options) {
+        Ok((log, recovery)) => {
+            tracing::info!(?recovery, "opened the log");
+            log
+        }
+        Err(error) => return (life, format!("the log did not open: {error}")),
+    };
+    tokio::spawn(turn(log.clone(), Arc::clone(machine), Arc::clone(&life)));
+    let options = options(machine, config, &life, incarnation);
+    let member = options.member();
+    let host = match Host::start(options, log.clone(), store).await {
+        Ok(host) => host,
+        Err(error) => return (life, format!("the node did not start: {error}")),
+    };
+    let gateway = Gateway::new(
+        host.clone(),
+        GatewayOptions {
+            cluster: CLUSTER.to_owned(),
+            member,
+            name: machine.name.clone(),
+            version: "simulated".to_owned(),
+            require_peer_roles: false,
+        },
+    );
+    let follow = tokio::spawn(follow(
+        host.clone(),
+        FollowOptions {
+            node: machine.node,
+            cluster: CLUSTER.to_owned(),
+            connector: connector(&life),
+        },
+    ));
+    let listener = match TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).await {
+        Ok(listener) => listener,
+        Err(error) => return (life, format!("the port is taken: {error}")),
+    };
+    let server = tuned_server()
+        .add_service(host.transport())
+        .add_service(gateway.service())
+        .serve_with_incoming(incoming(listener, Arc::clone(&life)));
+    tokio::spawn(server);
+    let (orders, mut ordered) = mpsc::unbounded_channel();
+    let running = Running {
+        host: host.clone(),
+        log,
+        orders,
+    };
+    machine.serves(&life, running);
+    tracing::info!("serving");
+    loop {
+        match ordered.recv().await {
+            Some(Order::Transfer(group, to)) => {
+                if let Some(group) = host.group(group) {
+                    tokio::spawn(async move {
+                        let moved = group.transfer_leader(to).await;
+                        tracing::info!(?moved, "asked to hand over");
+                    });
+                }
+            }
+            Some(Order::Stop) | None => break,
+        }
+    }
+    gateway.close();
+    follow.abort();
+    let stopped = tokio::time::timeout(FAREWELL, host.shutdown()).await;
+    tracing::info!(in_time = stopped.is_ok(), "stopped");
+    (life, "stopped in order".to_owned())
+}
+
+fn options(
+    machine: &Arc<Machine>,
+    config: &Config,
+    life: &Arc<Life>,
+    incarnation: u64,
+) -> HostOptions {
+    let address = format!("{}:{PORT}", machine.name);
+    let region = format!("region-{}", machine.node.0);
+    let mut options = HostOptions::new(machine.node, CLUSTER, incarnation, &region, &address);
+    options.heartbeat = config.heartbeat;
+    options.election_timeout = config.election;
+    options.checkpoint_interval = config.checkpoint;
+    options.keep_checkpoints = config.keep_checkpoints;
+    // A scrub paces itself by sleeping; the simulation scrubs every ledger in the end instead.
+    options.scrub_pause = Duration::from_secs(86_400);
+    options.connect = Arc::new(Dialer(Arc::clone(life)));
+    let clock = Arc::clone(machine);
+    options.clock = Arc::new(move || clock.wall());
+    let life = Arc::clone(life);
+    options.blocking = Blocking::by(move |work| {
+        let life = Arc::clone(&life);
+        tokio::spawn(async move {
+            tokio::time::sleep(BLOCKING).await;
+            if !life.is_over() {
+                work();
+            }
+        });
+    });
+    options
+}
+
+/// Turns the log's crank: what has gathered while the disk was at work is the next round.
+async fn turn(log: Log, machine: Arc<Machine>, life: Arc<Life>) {
+    while !life.is_over() {
+        tokio::time::sleep(machine.sync_time()).await;
+        log.step();
+    }
+}
