@@ -7,10 +7,9 @@ use crate::machine::Life;
 use crate::net::{PORT, connector};
 use crate::node::CLUSTER;
 use crate::record::{Partner, Record, Stage};
-use crate::requests::{CURRENCY, Money, account, account_text, transfer, understood};
+use crate::requests::{CURRENCY, Money, account, account_text, begun, transfer, understood};
 use crate::session::Session;
-use crate::system;
-use florin_chaos::history::{Account, Answer, Books, Effect, Operation, Side, Totals};
+use florin_chaos::history::{Account, Answer, Books, Effect, Name, Side, Totals};
 use florin_ledger::command::{AccountKind, Envelope, Metadata};
 use florin_ledger::directory::{DirectoryCommand, Item};
 use florin_ledger::id::{GroupId, Id, LedgerId, Mode, prefix};
@@ -71,7 +70,9 @@ async fn serve(number: u64, config: &Arc<Config>, record: &Record) -> Result<(),
         let mut wanted = partners.iter();
         wanted.all(|partner| directory.partners.contains_key(&partner.ledger.partner))
     };
-    router.wait_directory(Instant::now() + PATIENCE, known).await;
+    router
+        .wait_directory(Instant::now() + PATIENCE, known)
+        .await;
     for session in 0..config.sessions {
         let name = format!("f{number}-s{session}");
         let session = Session {
@@ -133,7 +134,9 @@ impl Opening<'_> {
     async fn partner(&self, number: u32, wallets: u64) -> Result<Partner, Failed> {
         let key = |what: &str| format!("open-{number}-{what}");
         let bank = self.open(&key("bank"), AccountKind::Asset, false).await?;
-        let shop = self.open(&key("shop"), AccountKind::Liability, false).await?;
+        let shop = self
+            .open(&key("shop"), AccountKind::Liability, false)
+            .await?;
         let mut partner = Partner {
             ledger: self.ledger,
             group: self.group,
@@ -145,14 +148,20 @@ impl Opening<'_> {
             let key = key(&format!("wallet-{at}"));
             let wallet = self.open(&key, AccountKind::Liability, true).await?;
             partner.wallets.push(wallet);
-            self.fund(&format!("fund-{number}-{at}"), bank, wallet).await?;
+            self.fund(&format!("fund-{number}-{at}"), bank, wallet)
+                .await?;
         }
         Ok(partner)
     }
 
     async fn open(&self, key: &str, kind: AccountKind, floored: bool) -> Result<Id, Failed> {
         let envelope = account(self.ledger, key, kind, floored).ok_or("no such currency")?;
-        let id = self.submit(&envelope).await?.decision.position.id(self.ledger);
+        let id = self
+            .submit(&envelope)
+            .await?
+            .decision
+            .position
+            .id(self.ledger);
         self.record.account(Account {
             id: account_text(id),
             grows_by: match kind {
@@ -160,6 +169,7 @@ impl Opening<'_> {
                 _ => Side::Credits,
             },
             floored,
+            group: Some(self.group.0.into()),
         });
         Ok(id)
     }
@@ -171,25 +181,24 @@ impl Opening<'_> {
             amount: 1_000,
         };
         let (envelope, request) = transfer(self.ledger, key, money).ok_or("no such currency")?;
-        let invoked = system::micros();
-        let answer = understood(self.ledger, &request, Ok(self.submit(&envelope).await?));
-        if !matches!(answer, Answer::Acknowledged { .. }) {
-            return Err(format!("a wallet was not funded: {answer}"));
+        let mut operation = begun("cashier", Some(key), self.group, request);
+        understood(
+            &mut operation,
+            self.ledger,
+            Ok(self.submit(&envelope).await?),
+        );
+        if !matches!(operation.answer, Answer::Acknowledged { .. }) {
+            return Err(format!("a wallet was not funded: {}", operation.answer));
         }
-        let operation = Operation {
-            session: "cashier".to_owned(),
-            key: Some(key.to_owned()),
-            request,
-            invoked,
-            returned: system::micros(),
-            answer,
-        };
-        self.record.operation(self.group, operation);
+        self.record.operation(operation);
         Ok(())
     }
 
     async fn submit(&self, envelope: &Envelope) -> Result<florin_shards::Submitted, Failed> {
-        let submitted = self.router.submit(envelope, Instant::now() + PATIENCE).await;
+        let submitted = self
+            .router
+            .submit(envelope, Instant::now() + PATIENCE)
+            .await;
         submitted.map_err(|error| error.to_string())
     }
 }
@@ -228,7 +237,9 @@ impl Reader<'_> {
         let asked = self
             .router
             .read(self.ledger, query, Consistency::Linearizable, deadline);
-        let read = asked.await.map_err(|error| format!("reading the books back: {error}"))?;
+        let read = asked
+            .await
+            .map_err(|error| format!("reading the books back: {error}"))?;
         Ok(read.answer)
     }
 
@@ -248,6 +259,7 @@ impl Reader<'_> {
                 let balance = account.totals.balance(account.kind);
                 books.accounts.push(Totals {
                     id: account_text(account.id),
+                    sequence: Some(account.sequence),
                     currency: CURRENCY.to_owned(),
                     debits: sum(account.totals.debits_posted)?,
                     credits: sum(account.totals.credits_posted)?,
@@ -273,7 +285,7 @@ impl Reader<'_> {
             for payment in &list.items {
                 after = Some(payment.id);
                 books.effects.push(Effect {
-                    id: payment.id.display(prefix::PAYMENT).to_string(),
+                    id: payment.id.display(prefix::PAYMENT).to_string().into(),
                     key: key(&payment.metadata),
                     debit: account_text(payment.source),
                     credit: account_text(payment.destination),
@@ -305,7 +317,7 @@ impl Reader<'_> {
                     continue;
                 }
                 books.effects.push(Effect {
-                    id: transfer.id.display(prefix::TRANSFER).to_string(),
+                    id: transfer.id.display(prefix::TRANSFER).to_string().into(),
                     key: key(&transfer.metadata),
                     debit: account_text(transfer.debit_account),
                     credit: account_text(transfer.credit_account),
@@ -321,9 +333,9 @@ impl Reader<'_> {
     }
 }
 
-fn key(metadata: &Metadata) -> Option<String> {
+fn key(metadata: &Metadata) -> Option<Name> {
     let key = metadata.iter().find(|(name, _)| &**name == "key");
-    key.map(|(_, key)| key.to_string())
+    key.map(|(_, key)| Name::from(&**key))
 }
 
 fn sum(minor: i128) -> Result<u64, Failed> {

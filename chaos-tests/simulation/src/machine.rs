@@ -2,7 +2,7 @@
 
 use florin_ledger::id::{GroupId, NodeId, Timestamp};
 use florin_raft::Host;
-use florin_storage::disk::sim::SimDisk;
+use florin_storage::disk::sim::{Faults, SimDisk};
 use florin_storage::log::Log;
 use florin_storage::replica::{Store, StoreOptions};
 use parking_lot::Mutex;
@@ -54,10 +54,13 @@ pub(crate) struct Machine {
 
 struct State {
     incarnation: u64,
+    lives: usize,
     disk: SimDisk,
     store: Store,
     /// The store loses what no checkpoint covers before the next life begins.
     power_lost: bool,
+    /// The disk was told to lose power by itself: the life that it ends ends so.
+    power_fails: Option<u64>,
     life: Arc<Life>,
     running: Option<Running>,
     /// How the last life ended, until somebody asks.
@@ -82,9 +85,11 @@ impl Machine {
             name: format!("node-{}", node.0),
             state: Mutex::new(State {
                 incarnation: node.0 * 1_000,
+                lives: 0,
                 disk: SimDisk::new(),
                 store: Store::in_memory(),
                 power_lost: false,
+                power_fails: None,
                 life: Arc::new(life),
                 running: None,
                 ended: None,
@@ -98,6 +103,7 @@ impl Machine {
     pub(crate) fn begin(self: &Arc<Self>) -> (Arc<Life>, SimDisk, Store, u64) {
         let mut state = self.state.lock();
         state.life = Arc::default();
+        state.lives += 1;
         state.ended = None;
         state.running = None;
         if std::mem::take(&mut state.power_lost) {
@@ -140,6 +146,7 @@ impl Machine {
         if !Arc::ptr_eq(&state.life, life) {
             return;
         }
+        let death = state.power_fails.take().map_or(death, Death::Power);
         state.disk = match death {
             Death::Kill => state.disk.kill(),
             Death::Power(seed) => state.disk.power_cut(seed),
@@ -176,9 +183,24 @@ impl Machine {
         state.running.clone().filter(|_| !state.life.is_over())
     }
 
+    /// How often it has started.
+    pub(crate) fn life_number(&self) -> usize {
+        self.state.lock().lives
+    }
+
     /// The disk as it is now.
     pub(crate) fn disk(&self) -> SimDisk {
         self.state.lock().disk.clone()
+    }
+
+    /// The power fails at the disk's change after so many, and leaves what this seed says.
+    pub(crate) fn power_fails_after(&self, changes: u64, seed: u64) {
+        let mut state = self.state.lock();
+        state.power_fails = Some(seed);
+        state.disk.set_faults(Faults {
+            cut_after: Some(changes),
+            ..Faults::default()
+        });
     }
 
     /// Another disk, another data folder: its next life is another incarnation.

@@ -1,35 +1,94 @@
-//! Runs Florin in a simulation: the same seed gives the same run.
+//! Florin in a simulation: real consensus, ledgers, logs and transport on simulated networks, disks
+//! and clocks. One seed, one run, byte for byte.
+//!
+//! Read in this order: `config` is what a seed expands into, `world` runs it, `chaos` and `inject`
+//! break things and mend them, `machine` and `node` are a computer and the product on it, `net` its
+//! network, `traps` its failpoints, `frontend`, `session` and `requests` the clients, `operator`
+//! brings lost nodes back, `record` is what all write down, `invariants` what must hold inside,
+//! `system` and `dice` where time and chance come from, `one` runs a seed, `many` runs several.
 
+mod chaos;
 mod config;
 mod dice;
 mod frontend;
+mod inject;
 mod invariants;
 mod machine;
+mod many;
 mod net;
 mod node;
+mod one;
+mod operator;
 mod record;
 mod requests;
 mod session;
 mod system;
+mod trace;
+mod traps;
 mod world;
 
-use std::sync::Arc;
+use anyhow::{Result, bail};
+use clap::Parser;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
-fn main() {
-    let seed = std::env::args().nth(1).and_then(|s| s.parse().ok()).unwrap_or(1);
-    if std::env::args().nth(2).is_some() {
-        tracing_subscriber::fmt().with_env_filter(std::env::var("F").unwrap_or("info".into())).without_time().with_ansi(false).init();
-    }
-    let start = system::real_now();
-    let t = std::thread::Builder::new().stack_size(64 << 20).spawn(move || {
-    system::begin(seed);
-    let config = Arc::new(config::Config::of(seed));
-    println!("{config}");
-    let record = record::Record::new();
-    let ended = world::run(&config, &record);
-    println!("{:?} {:?} real {:?}", ended.elapsed, record.acknowledged(), system::real_elapsed_since(start));
-    for b in record.all_broken() { println!("{b}"); }
-    for v in florin_chaos::check::all(&record.history("x")) { println!("{v}"); }
+/// Runs Florin in a simulation. Exits with 0 if everything held, 1 if something did not, 2 if a
+/// run did not show enough.
+#[derive(Debug, Parser)]
+#[command(name = "florin-simulation")]
+struct Arguments {
+    /// The seed of a single run.
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Seeds from A to B, each in a process of its own: `1..200`.
+    #[arg(long, value_parser = seeds)]
+    seeds: Option<RangeInclusive<u64>>,
+    /// Processes at the same time.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Stop at the first seed that fails.
+    #[arg(long)]
+    until_failure: bool,
+    /// Write what happens into this file, in order.
+    #[arg(long)]
+    trace: Option<PathBuf>,
+    /// Every packet is part of the trace.
+    #[arg(long, requires = "trace")]
+    packets: bool,
+    /// Write what the clients saw into this file.
+    #[arg(long)]
+    history: Option<PathBuf>,
+    /// Plant this known mistake, which must then be noticed.
+    #[arg(long)]
+    mutant: Option<String>,
+}
+
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let parsed = text.split_once("..").and_then(|(first, last)| {
+        let last = last.trim_start_matches('=');
+        Some(first.parse().ok()?..=last.parse().ok()?)
     });
-    t.unwrap().join().unwrap();
+    parsed.ok_or_else(|| format!("`{text}` is not like 1..200"))
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<u8> {
+    if let Some(mutant) = &arguments.mutant {
+        one::plant(mutant)?;
+    }
+    match (&arguments.seed, &arguments.seeds) {
+        (Some(seed), None) => one::run(*seed, arguments),
+        (None, Some(seeds)) => many::run(seeds.clone(), arguments),
+        _ => bail!("say which seed: `--seed 7` or `--seeds 1..200`"),
+    }
 }

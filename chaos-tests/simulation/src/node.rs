@@ -4,10 +4,13 @@
 use crate::config::Config;
 use crate::machine::{Death, Life, Machine, Order, Running};
 use crate::net::{Dialer, PORT, connector, incoming};
+use crate::traps;
 use florin_raft::{Blocking, Host, HostOptions, tuned_server};
 use florin_shards::{FollowOptions, Gateway, GatewayOptions, follow};
 use florin_storage::log::{Log, LogOptions};
+use futures_util::FutureExt;
 use std::net::Ipv4Addr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -17,6 +20,8 @@ use turmoil::net::TcpListener;
 pub(crate) const CLUSTER: &str = "simulated";
 /// As small as the log allows, so that segments are filled and let go.
 const SEGMENT_BYTES: u64 = (4 << 20) + (64 << 10);
+/// Why a node ends whose disk is not the one it had.
+pub(crate) const FORMER_SELF: &str = "known to peers under another incarnation";
 /// How long stopping in order may take, as in the product.
 const FAREWELL: Duration = Duration::from_secs(15);
 /// How long work that blocks takes.
@@ -24,14 +29,20 @@ const BLOCKING: Duration = Duration::from_millis(2);
 
 /// The software of a computer. It ends by the life's end alone: the simulation takes it away then.
 pub(crate) async fn run(machine: Arc<Machine>, config: Arc<Config>) -> turmoil::Result {
-    let (life, why) = serve(&machine, &config).await;
-    machine.end(&life, Death::Kill, &why);
+    // A node that dies at a failpoint unwinds from there.
+    let served = AssertUnwindSafe(serve(&machine, &config))
+        .catch_unwind()
+        .await;
+    if let Ok((life, why)) = served {
+        machine.end(&life, Death::Kill, &why);
+    }
     std::future::pending().await
 }
 
 /// Serves until it is told to stop or cannot go on, and says why.
 async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, String) {
     let (life, disk, store, incarnation) = machine.begin();
+    traps::register(machine, &life);
     let log_options = LogOptions {
         segment_bytes: SEGMENT_BYTES,
         min_free_bytes: 0,
@@ -43,7 +54,7 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
     };
     let log = match Log::open_stepped(Arc::new(disk), log_options) {
         Ok((log, recovery)) => {
-            tracing::info!(?recovery, "opened the log");
+            tracing::info!(?recovery, faulty = ?log.faulty(), "opened the log");
             log
         }
         Err(error) => return (life, format!("the log did not open: {error}")),
@@ -90,8 +101,15 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
     };
     machine.serves(&life, running);
     tracing::info!("serving");
+    let mut former = host.refused_as_former_self();
     loop {
-        match ordered.recv().await {
+        let order = tokio::select! {
+            order = ordered.recv() => order,
+            _ = former.wait_for(Option::is_some) => {
+                return (life, FORMER_SELF.to_owned());
+            }
+        };
+        match order {
             Some(Order::Transfer(group, to)) => {
                 if let Some(group) = host.group(group) {
                     tokio::spawn(async move {

@@ -2,7 +2,9 @@
 //! what was asked under which key, and what broke.
 
 use crate::system;
-use florin_chaos::history::{Account, Answer, Books, Fault, History, Operation, Request};
+use florin_chaos::history::{
+    Account, Answer, Books, Fault, Healed, History, Leader, Operation, Replica, Request,
+};
 use florin_ledger::command::Envelope;
 use florin_ledger::id::{GroupId, Id, LedgerId};
 use parking_lot::Mutex;
@@ -54,11 +56,14 @@ struct Inner {
     accounts: Vec<Account>,
     operations: Vec<Operation>,
     faults: Vec<Fault>,
+    leaders: Vec<Leader>,
+    healed: Vec<Healed>,
+    replicas: Vec<Replica>,
     books: Option<Books>,
     partners: Vec<Partner>,
     old: Vec<Old>,
-    /// When a payment that was asked for last was acknowledged, by group: invoked, returned.
-    newest: BTreeMap<GroupId, u64>,
+    /// When the newest acknowledged payment of each group was asked for.
+    newest: BTreeMap<Option<u64>, u64>,
     acknowledged: u64,
     sessions_ended: u64,
     broken: Vec<String>,
@@ -97,13 +102,14 @@ impl Record {
         self.inner.lock().partners.clone()
     }
 
-    /// Writes down what was asked and answered. `group` is where it was decided.
-    pub(crate) fn operation(&self, group: GroupId, operation: Operation) {
-        tracing::info!(group = group.0, operation = %operation, "answered");
+    /// Writes down what was asked and is answered now.
+    pub(crate) fn operation(&self, mut operation: Operation) {
+        operation.returned = system::micros();
+        tracing::info!(operation = %operation, said = operation.said.as_deref(), "answered");
         let mut inner = self.inner.lock();
         if matches!(operation.answer, Answer::Acknowledged { .. }) {
             inner.acknowledged += 1;
-            let newest = inner.newest.entry(group).or_default();
+            let newest = inner.newest.entry(operation.group).or_default();
             *newest = operation.invoked.max(*newest);
         }
         inner.operations.push(operation);
@@ -111,7 +117,12 @@ impl Record {
 
     /// When the newest acknowledged payment of a group was asked for.
     pub(crate) fn newest(&self, group: GroupId) -> u64 {
-        self.inner.lock().newest.get(&group).copied().unwrap_or(0)
+        self.inner
+            .lock()
+            .newest
+            .get(&Some(group.0.into()))
+            .copied()
+            .unwrap_or(0)
     }
 
     pub(crate) fn acknowledged(&self) -> u64 {
@@ -133,6 +144,18 @@ impl Record {
         self.inner.lock().faults.push(fault);
     }
 
+    pub(crate) fn leader(&self, leader: Leader) {
+        self.inner.lock().leaders.push(leader);
+    }
+
+    pub(crate) fn healed(&self, healed: Healed) {
+        self.inner.lock().healed.push(healed);
+    }
+
+    pub(crate) fn replica(&self, replica: Replica) {
+        self.inner.lock().replicas.push(replica);
+    }
+
     pub(crate) fn session_ended(&self) {
         self.inner.lock().sessions_ended += 1;
     }
@@ -151,7 +174,9 @@ impl Record {
         tracing::error!(what, "broken");
         let mut inner = self.inner.lock();
         if inner.broken.len() < 50 {
-            inner.broken.push(format!("{:>10} us: {what}", system::micros()));
+            inner
+                .broken
+                .push(format!("{:>10} us: {what}", system::micros()));
         }
     }
 
@@ -169,6 +194,9 @@ impl Record {
             accounts: inner.accounts.clone(),
             operations,
             faults: inner.faults.clone(),
+            leaders: inner.leaders.clone(),
+            healed: inner.healed.clone(),
+            replicas: inner.replicas.clone(),
             books: inner.books.clone(),
             ..History::default()
         }

@@ -1,14 +1,15 @@
 //! What sessions ask for, as commands of the ledger, and what an answer means.
 
 use crate::dice::mix;
-use florin_chaos::history::{Answer, KEY_REUSED, Request, TOO_LITTLE};
+use crate::system;
+use florin_chaos::history::{Answer, Decided, KEY_REUSED, Name, Operation, Request, TOO_LITTLE};
 use florin_ledger::amount::{Amount, Currency};
 use florin_ledger::command::{
     AccountKind, CaptureMethod, Command, Constraint, Envelope, Metadata, NewAccount, NewPayment,
     NewTransfer, Once,
 };
 use florin_ledger::effect::{Effect, Refusal};
-use florin_ledger::id::{Id, LedgerId, prefix};
+use florin_ledger::id::{GroupId, Id, LedgerId, prefix};
 use florin_shards::{SubmitError, Submitted};
 
 /// The one currency.
@@ -48,11 +49,7 @@ pub(crate) fn payment(
 }
 
 /// A transfer, posted at once.
-pub(crate) fn transfer(
-    ledger: LedgerId,
-    key: &str,
-    money: Money,
-) -> Option<(Envelope, Request)> {
+pub(crate) fn transfer(ledger: LedgerId, key: &str, money: Money) -> Option<(Envelope, Request)> {
     let request = Request::Transfer {
         debit: account_text(money.debit),
         credit: account_text(money.credit),
@@ -121,11 +118,15 @@ fn envelope(ledger: LedgerId, key: &str, command: Command) -> Envelope {
 /// 16 bytes that differ where the text differs.
 fn digest(text: &[u8]) -> [u8; 16] {
     let half = |salt| {
-        text.iter()
-            .fold(mix(salt), |state, byte| mix(state ^ u64::from(*byte)).wrapping_add(salt))
+        text.iter().fold(mix(salt), |state, byte| {
+            mix(state ^ u64::from(*byte)).wrapping_add(salt)
+        })
     };
     let mut digest = [0; 16];
-    let words = half(1).to_le_bytes().into_iter().chain(half(2).to_le_bytes());
+    let words = half(1)
+        .to_le_bytes()
+        .into_iter()
+        .chain(half(2).to_le_bytes());
     for (to, from) in digest.iter_mut().zip(words) {
         *to = from;
     }
@@ -133,36 +134,70 @@ fn digest(text: &[u8]) -> [u8; 16] {
 }
 
 /// An account's identifier as partners see it.
-pub(crate) fn account_text(id: Id) -> String {
-    id.display(prefix::ACCOUNT).to_string()
+pub(crate) fn account_text(id: Id) -> Name {
+    id.display(prefix::ACCOUNT).to_string().into()
 }
 
-/// What a submission's end means to a partner; docs/reliability has the table.
+/// What a submission's end means to a partner, written into what was asked; docs/reliability has
+/// the table.
 pub(crate) fn understood(
+    operation: &mut Operation,
     ledger: LedgerId,
-    request: &Request,
     submitted: Result<Submitted, SubmitError>,
-) -> Answer {
+) {
     let submitted = match submitted {
         Ok(submitted) => submitted,
-        Err(SubmitError::OutcomeUnknown) => return Answer::Unknown,
-        Err(_) => return Answer::SurelyNot,
+        Err(error) => {
+            operation.answer = match error {
+                SubmitError::OutcomeUnknown => Answer::Unknown,
+                _ => Answer::SurelyNot,
+            };
+            operation.said = Some(error.to_string().into());
+            return;
+        }
     };
     let id = submitted.decision.position.id(ledger);
-    let amount = request.moves().map_or(0, |money| money.amount);
+    operation.token = Some(submitted.index);
+    operation.decided = Some(Decided::of(id));
+    operation.replayed = submitted.decision.replayed;
+    let amount = operation.request.moves().map_or(0, |money| money.amount);
     let acknowledged = |prefix| Answer::Acknowledged {
-        id: id.display(prefix).to_string(),
+        id: id.display(prefix).to_string().into(),
         amount,
     };
-    match (submitted.decision.effect, request) {
+    operation.answer = match (submitted.decision.effect, &operation.request) {
         (Effect::PaymentCreated { .. }, Request::Payment { .. }) => acknowledged(prefix::PAYMENT),
         (Effect::TransferCreated, Request::Transfer { .. }) => acknowledged(prefix::TRANSFER),
         (Effect::Refused(refusal), _) => Answer::Refused {
-            code: code(&refusal),
+            code: code(&refusal).into(),
         },
         (other, _) => Answer::Refused {
-            code: format!("answered {other:?}"),
+            code: format!("answered {other:?}").into(),
         },
+    };
+}
+
+/// A request that is being sent now.
+pub(crate) fn begun(
+    session: &str,
+    key: Option<&str>,
+    group: GroupId,
+    request: Request,
+) -> Operation {
+    let now = system::micros();
+    Operation {
+        session: session.into(),
+        key: key.map(Into::into),
+        request,
+        invoked: now,
+        returned: now,
+        answer: Answer::Unknown,
+        group: Some(group.0.into()),
+        token: None,
+        decided: None,
+        replayed: false,
+        frontend: None,
+        said: None,
     }
 }
 

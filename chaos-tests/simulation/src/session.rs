@@ -3,11 +3,10 @@
 
 use crate::dice::Dice;
 use crate::record::{Old, Partner, Record, Stage};
-use crate::requests::{Money, account_text, payment, transfer, understood};
-use crate::system;
-use florin_chaos::history::{Answer, Operation, Request};
+use crate::requests::{Money, account_text, begun, payment, transfer, understood};
+use florin_chaos::history::{Answer, Request};
 use florin_ledger::command::Envelope;
-use florin_ledger::id::{GroupId, Id};
+use florin_ledger::id::GroupId;
 use florin_ledger::query::{self, Query};
 use florin_shards::{Consistency, Router};
 use std::time::Duration;
@@ -114,18 +113,14 @@ impl Session {
         request: &Request,
     ) -> Answer {
         let patience = Duration::from_millis(self.dice.between(300, 4_000));
-        let invoked = system::micros();
-        let submitted = self.router.submit(envelope, Instant::now() + patience).await;
-        let answer = understood(envelope.ledger, request, submitted);
-        let operation = Operation {
-            session: self.name.clone(),
-            key: Some(key.to_owned()),
-            request: request.clone(),
-            invoked,
-            returned: system::micros(),
-            answer: answer.clone(),
-        };
-        self.record.operation(group, operation);
+        let mut operation = begun(&self.name, Some(key), group, request.clone());
+        let submitted = self
+            .router
+            .submit(envelope, Instant::now() + patience)
+            .await;
+        understood(&mut operation, envelope.ledger, submitted);
+        let answer = operation.answer.clone();
+        self.record.operation(operation);
         answer
     }
 
@@ -134,39 +129,29 @@ impl Session {
             return;
         };
         let patience = Duration::from_millis(self.dice.between(200, 1_500));
-        let invoked = system::micros();
+        let request = Request::Balance {
+            account: account_text(wallet),
+        };
+        let mut operation = begun(&self.name, None, partner.group, request);
         let question = Query::Balance {
             account: wallet,
             at: None,
         };
-        let read = self
-            .router
-            .read(
-                partner.ledger,
-                question,
-                Consistency::Linearizable,
-                Instant::now() + patience,
-            )
-            .await;
-        let answer = match read {
-            Ok(read) => balance(&read.answer).unwrap_or(Answer::Unknown),
-            Err(_) => Answer::Unknown,
-        };
-        self.record_read(partner.group, wallet, invoked, answer);
-    }
-
-    fn record_read(&self, group: GroupId, account: Id, invoked: u64, answer: Answer) {
-        let operation = Operation {
-            session: self.name.clone(),
-            key: None,
-            request: Request::Balance {
-                account: account_text(account),
-            },
-            invoked,
-            returned: system::micros(),
-            answer,
-        };
-        self.record.operation(group, operation);
+        let deadline = Instant::now() + patience;
+        let read = self.router.read(
+            partner.ledger,
+            question,
+            Consistency::Linearizable,
+            deadline,
+        );
+        match read.await {
+            Ok(read) => {
+                operation.token = Some(read.index);
+                operation.answer = balance(&read.answer).unwrap_or(Answer::Unknown);
+            }
+            Err(error) => operation.said = Some(error.to_string().into()),
+        }
+        self.record.operation(operation);
     }
 }
 
