@@ -358,7 +358,9 @@ impl World<'_> {
                 format!("a round takes {takes:?}")
             }
             Class::FullDisk => {
-                let used = u64::MAX - disk.free_bytes().ok()?;
+                let files = disk.list().ok()?;
+                let lengths = files.iter().map(|name| disk.open(name)?.length());
+                let used: u64 = lengths.sum::<std::io::Result<u64>>().ok()?;
                 disk.set_capacity(Some(used + self.chaos.dice.roll(1 << 20)));
                 self.chaos.mend_at(end, Mend::Room(victim.node));
                 "the disk is full".to_owned()

@@ -127,8 +127,13 @@ async fn next_change(
     watched: &mut BTreeMap<GroupId, watch::Receiver<Option<NodeId>>>,
     most: Duration,
 ) {
-    let changes: Vec<_> = watched
+    // A group whose consensus has ended stays, and has no news: to wait for it would not be to wait.
+    let mut living: Vec<_> = watched
         .values_mut()
+        .filter(|leader| leader.has_changed().is_ok())
+        .collect();
+    let changes: Vec<_> = living
+        .iter_mut()
         .map(|leader| Box::pin(leader.changed()))
         .collect();
     if changes.is_empty() {
@@ -138,7 +143,7 @@ async fn next_change(
     let changed = tokio::time::timeout(most, select_all(changes)).await;
     let at = changed.ok().map(|(_, at, _)| at);
     // Waiting for a change has marked it as seen, and it has not been sent yet.
-    if let Some(leader) = at.and_then(|at| watched.values_mut().nth(at)) {
+    if let Some(leader) = at.and_then(|at| living.get_mut(at)) {
         leader.mark_changed();
     }
 }
@@ -153,5 +158,30 @@ async fn until_closed<T>(
         () = send => {}
         () = follower.closed() => {}
         _ = closing.wait_for(|closing| *closing) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn groups_that_have_ended_keep_nobody_awake() {
+        let most = Duration::from_millis(20);
+        let (ended, of_ended) = watch::channel(None);
+        let (living, of_living) = watch::channel(None);
+        let mut watched = BTreeMap::from([(GroupId(1), of_ended), (GroupId(2), of_living)]);
+        drop(ended);
+        for _ in 0..2 {
+            let began = tokio::time::Instant::now();
+            next_change(&mut watched, most).await;
+            assert!(began.elapsed() >= most);
+            watched.remove(&GroupId(2));
+        }
+        let of_living = living.subscribe();
+        watched.insert(GroupId(2), of_living);
+        living.send_replace(Some(NodeId(3)));
+        next_change(&mut watched, Duration::MAX).await;
+        assert!(watched[&GroupId(2)].has_changed().unwrap());
     }
 }

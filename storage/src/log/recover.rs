@@ -11,11 +11,12 @@ use super::scan::{Scan, failed, scan};
 use super::segments::{FIRST_SEGMENT, Segments, fill_with_zeros, segment_name};
 use super::shared::Shared;
 use super::writer::Writer;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use bytes::Bytes;
 use florin_failpoints::failpoint;
 use florin_ledger::id::GroupId;
 use parking_lot::Mutex;
+use std::io;
 use std::sync::Arc;
 
 /// Recovers the log. The writer and the segments are ready; nothing runs yet.
@@ -43,13 +44,12 @@ pub(super) fn recover(
     if let Some((number, _)) = scan.prepared {
         segments.install_prepared(number, open(&*disk, number)?);
     }
-    if let Some((file, _)) = &current {
+    if let Some((file, length)) = &current {
         failpoint!(
             "storage.recover.sync",
             Err(failed("cannot sync")(rustix::io::Errno::IO.into()))
         );
-        // After a killed process its last round may be in the kernel's memory only.
-        file.sync_data().map_err(failed("cannot sync"))?;
+        renew(&**file, scan.last_round, *length).map_err(failed("cannot sync"))?;
     }
     let groups = groups(&mut scan);
     let shared = Arc::new(Shared {
@@ -158,7 +158,24 @@ fn repair(disk: &dyn Disk, scan: &mut Scan, segment_bytes: u64) -> Result<(), Op
     disk.sync_folder().map_err(failed("cannot sync the folder"))
 }
 
-fn open(disk: &dyn Disk, number: u64) -> Result<Arc<dyn crate::disk::DiskFile>, OpenLogError> {
+/// Writes the last round again, and the zeros that follow. After a killed process they may be in
+/// the kernel's memory only, and after a failed sync the kernel may take them for written: what
+/// reached no disk and is not written anew would be missing after a power cut, with rounds that
+/// were acknowledged behind the gap.
+fn renew(file: &dyn DiskFile, from: u64, length: u64) -> io::Result<()> {
+    let mut bytes = vec![0; ZERO_BYTES];
+    let mut at = from;
+    while at < length {
+        let size = (length - at).min(ZERO_BYTES as u64);
+        let piece = bytes.get_mut(..size as usize).unwrap_or_default();
+        file.read_exact_at(piece, at)?;
+        file.write_all_at(piece, at)?;
+        at += size;
+    }
+    file.sync_data()
+}
+
+fn open(disk: &dyn Disk, number: u64) -> Result<Arc<dyn DiskFile>, OpenLogError> {
     let file = disk.open(&segment_name(number));
     file.map_err(failed("cannot open a segment"))
 }

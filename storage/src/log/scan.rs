@@ -22,6 +22,8 @@ pub(super) struct Scan {
     pub(super) slots: BTreeMap<GroupId, Slots>,
     /// Where the next round goes; none if nothing was ever written.
     pub(super) tip: Option<Tip>,
+    /// Where in its segment the last round begins.
+    pub(super) last_round: u64,
     pub(super) torn: Option<TornTail>,
     /// Segments with records in them, with their lengths.
     pub(super) segments: BTreeMap<u64, u64>,
@@ -133,6 +135,7 @@ impl Scan {
         tip.offset = 0;
         let mut walk = Walk::new(bytes, tip, last);
         loop {
+            let begins = walk.tip.offset;
             match walk.next() {
                 Next::Nothing => return Ok(true),
                 Next::Round(found, note) => {
@@ -141,6 +144,7 @@ impl Scan {
                     }
                     self.notes.extend(note);
                     self.tip = Some(walk.tip);
+                    self.last_round = begins;
                     self.segments.insert(number, bytes.len() as u64);
                 }
                 Next::Fault(Fault::Torn(bytes)) => {

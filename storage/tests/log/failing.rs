@@ -72,6 +72,40 @@ fn after_a_failed_sync_or_write_nothing_succeeds() {
     }
 }
 
+/// The kernel takes what it could not write for written: it can be read again after the process
+/// has ended, and is gone after a power cut.
+#[test]
+fn what_a_failed_sync_left_in_memory_is_written_by_the_next_start() {
+    for kept in 0..3 {
+        let disk = SimDisk::new();
+        let (log, _) = open(&disk);
+        let group = log.create_group(G1).unwrap();
+        append(&group, vec![entry(1, 0, b"before")]);
+        assert!(log.step());
+        disk.set_faults(Faults {
+            fail_syncs_after: Some(0),
+            ..Faults::default()
+        });
+        append(&group, vec![entry(1, 1, b"at the fault")]);
+        log.step();
+        let mut disk = disk.kill();
+        for _ in 0..kept {
+            let (log, _) = open(&disk);
+            let group = log.group(G1).unwrap();
+            assert_eq!(group.durable(), Some(1));
+            disk = disk.kill();
+        }
+        let (log, _) = open(&disk);
+        append(&log.group(G1).unwrap(), vec![entry(1, 2, b"after")]);
+        assert!(log.step());
+        for seed in 0..10 {
+            let (log, recovery) = open(&disk.copy().power_cut(seed));
+            assert_eq!(recovery.faulty, []);
+            assert_eq!(log.group(G1).unwrap().durable(), Some(2));
+        }
+    }
+}
+
 #[test]
 fn the_reason_is_told_before_anybody_gets_an_answer() {
     let answered = Arc::new(AtomicUsize::new(0));
