@@ -23,8 +23,15 @@ fn run(seed: u64, folder: &Path, name: &str) -> (Vec<u8>, Vec<u8>) {
 fn the_same_seed_gives_the_same_run_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     // Three nodes with two groups and nearly every class of faults; see `--seed 14`.
-    let (first, again) = (run(14, folder.path(), "first"), run(14, folder.path(), "again"));
-    assert!(first.0.len() > 1 << 20, "the trace is {} bytes", first.0.len());
+    let (first, again) = (
+        run(14, folder.path(), "first"),
+        run(14, folder.path(), "again"),
+    );
+    assert!(
+        first.0.len() > 1 << 20,
+        "the trace is {} bytes",
+        first.0.len()
+    );
     // The bytes themselves would fill the screen.
     assert!(first.0 == again.0, "the traces differ");
     assert!(first.1 == again.1, "the histories differ");
