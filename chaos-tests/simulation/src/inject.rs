@@ -223,7 +223,10 @@ impl World<'_> {
         let lasts = self.chaos.millis(500, 4_000);
         let end = self.sim.elapsed() + lasts;
         let victim = self.victim()?;
-        let pairs = between(&[victim.name.clone()], &self.others(&victim.name));
+        let pairs = between(
+            std::slice::from_ref(&victim.name),
+            &self.others(&victim.name),
+        );
         let what = if class == Class::Delay {
             let most = self.chaos.millis(20, 120);
             for (a, b) in &pairs {

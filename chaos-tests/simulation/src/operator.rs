@@ -29,7 +29,6 @@ struct Inner {
     queue: VecDeque<NodeId>,
     /// Asked for and not done.
     open: BTreeSet<NodeId>,
-    done: u64,
 }
 
 impl Duties {
@@ -46,11 +45,6 @@ impl Duties {
         self.inner.lock().open.clone()
     }
 
-    /// How many nodes were brought back.
-    pub(crate) fn done(&self) -> u64 {
-        self.inner.lock().done
-    }
-
     fn next(&self) -> Option<NodeId> {
         self.inner.lock().queue.pop_front()
     }
@@ -62,7 +56,6 @@ impl Duties {
     fn finish(&self, node: NodeId) {
         let mut inner = self.inner.lock();
         inner.open.remove(&node);
-        inner.done += 1;
     }
 }
 
