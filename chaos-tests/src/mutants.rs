@@ -181,6 +181,7 @@ impl<W: Write> Hunt<'_, W> {
         write!(self.to, "{:<36} ", mutant.name)?;
         self.to.flush()?;
         if self.programs.simulation.is_some() {
+            row.simulated = true;
             row.simulation = self.hunt_in_simulation(mutant.name)?;
         }
         for killer in killers::KILLERS

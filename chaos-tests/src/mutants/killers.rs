@@ -80,9 +80,9 @@ pub(super) const KILLERS: &[Killer] = &[
         "keys-left-out-of-snapshot",
         "storage: replica::tests::snapshots::a_snapshot_taken_under_load_installs_as_of_its_position",
     ),
-    shards(
+    raft(
         "duplicates-caught-in-frontend-only",
-        "shards: tests::cluster::a_killed_leader_loses_and_doubles_nothing",
+        "raft: failures::what_was_acknowledged_survives_the_leaders_death",
     ),
     storage(
         "key-recorded-apart",

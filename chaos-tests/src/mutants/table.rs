@@ -35,6 +35,8 @@ pub(super) struct Row {
     pub(super) fate: Fate,
     /// Nothing if no seed noticed.
     pub(super) simulation: Option<Caught>,
+    /// Whether there was a simulation to notice it.
+    pub(super) simulated: bool,
     pub(super) tests: Vec<Caught>,
 }
 
@@ -55,6 +57,7 @@ impl Row {
             what: mutant.what,
             fate: Fate::Waiting,
             simulation: None,
+            simulated: false,
             tests: Vec::new(),
         }
     }
@@ -82,7 +85,8 @@ impl Row {
         let simulation = match (&self.simulation, self.fate) {
             (_, Fate::Waiting) => "waits for its feature".to_owned(),
             (Some(caught), _) => caught.by.clone(),
-            (None, _) => "not noticed".to_owned(),
+            (None, _) if self.simulated => "not noticed".to_owned(),
+            (None, _) => "not run".to_owned(),
         };
         let seeds = self.simulation.as_ref().and_then(|caught| caught.seeds);
         let tests: Vec<String> = self
@@ -99,12 +103,17 @@ impl Row {
             .chain(&self.tests)
             .map(|it| it.seconds)
             .sum();
+        let seconds = if self.fate == Fate::Waiting {
+            String::new()
+        } else {
+            format!("{seconds:.0}")
+        };
         [
             format!("`{}`", self.mutant),
             simulation,
             seeds.map(|seeds| seeds.to_string()).unwrap_or_default(),
             tests.join(", "),
-            format!("{seconds:.0}"),
+            seconds,
         ]
     }
 }
@@ -209,7 +218,7 @@ mod tests {
         );
         let text = table.markdown();
         assert!(
-            text.contains("| `acknowledge-before-commit` | not noticed |  | `a::test` | 1 |"),
+            text.contains("| `acknowledge-before-commit` | not run |  | `a::test` | 1 |"),
             "{text}"
         );
         assert!(text.contains("NOT by `raft: a::test`"), "{text}");

@@ -98,7 +98,10 @@ fn a_node_that_comes_back_while_a_lease_may_hold_makes_no_leader() {
         let back = others(cluster, frozen.leader().unwrap())[0];
         let node = cluster.node(back);
         node.kill();
-        node.set_options(|options| options.election_timeout.1 = LEASE);
+        // It does not stand itself before that either.
+        node.set_options(|options| {
+            options.election_timeout = (LEASE, LEASE + Duration::from_secs(1));
+        });
         let began = Instant::now();
         node.start();
         another_leader(cluster, frozen);
