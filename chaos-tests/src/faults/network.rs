@@ -338,7 +338,7 @@ impl Fault for Flapping {
             };
             let since = scene.now().saturating_sub(self.began);
             let turn = since / u64::try_from(self.period.as_micros())?.max(1);
-            match (turn % 2 == 0, links.number.is_some()) {
+            match (turn.is_multiple_of(2), links.number.is_some()) {
                 (true, false) => {
                     let before = links.before;
                     links.impair(scene)?;

@@ -42,7 +42,7 @@ enum Drive {
         writer: Mutex<Option<JoinHandle<()>>>,
         keeper: Mutex<Option<JoinHandle<()>>>,
     },
-    Steps(Mutex<Writer>),
+    Steps(Box<Mutex<Writer>>),
 }
 
 impl Log {
@@ -70,7 +70,7 @@ impl Log {
         options: LogOptions,
     ) -> Result<(Log, Recovery), OpenLogError> {
         let (writer, shared, recovery) = recover(disk, options)?;
-        let drive = Drive::Steps(Mutex::new(writer));
+        let drive = Drive::Steps(Box::new(Mutex::new(writer)));
         Ok((Log::new(shared, drive), recovery))
     }
 
