@@ -1,72 +1,89 @@
-//! Real processes: a leader is killed under load, and checkers judge what clients saw.
+//! Real processes: six scenarios on the `florin` that lies beside this test, each judged by every
+//! checker. All but one need a build with failpoints, or say nothing more with them:
+//! `cargo test -p florin-chaos --features florin-chaos/faults --test processes`.
 
 mod support;
 
-use florin_chaos::check;
-use florin_chaos::history::Fault;
-use florin_chaos::load::{Load, LoadOptions, PartnerKey};
-use florin_node::cluster::process::{Restart, State};
-use florin_node::cluster::{Cluster, ClusterOptions, Topology};
+use florin_chaos::run::stop::Stop;
+use florin_chaos::run::{RunOptions, run};
+use florin_chaos::scenario::Scenario;
+use florin_chaos::verdict::Verdict;
 use std::path::Path;
-use std::time::Duration;
 use support::{florin, turn};
-use tokio::time::Instant;
 
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Payments before, during and after the fault.
-const SOME: u64 = 60;
+/// What bounds on times are multiplied by: tests run a build without optimization, on machines
+/// with two slow processors that do other things as well. No other bound is touched.
+const SLOWER: f64 = 6.0;
+
+/// Runs a scenario once; every checker must be content.
+async fn check(name: &str) {
+    let _turn = tokio::task::spawn_blocking(turn).await.unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut scenario = Scenario::load(&folder.join(format!("{name}.toml"))).unwrap();
+    for step in &mut scenario.steps {
+        step.times = 1;
+    }
+    // Enough to see what is to be seen; a slow machine does little else otherwise.
+    scenario.load.mix.sessions = 4;
+    scenario.load.mix.per_second = Some(80.0);
+    scenario.phases.warm_up_s = 2.0;
+    scenario.phases.after_s = 4.0;
+    let report = tempfile::tempdir().unwrap();
+    let options = RunOptions {
+        seed: 1,
+        report: report.path().to_owned(),
+        florin: Some(florin()),
+        fabric: None,
+        slower: SLOWER,
+        progress: false,
+    };
+    let outcome = run(&scenario, &options, &Stop::never()).await.unwrap();
+    let table: Vec<String> = outcome.verdicts.iter().map(Verdict::to_string).collect();
+    let table = table.join("\n");
+    println!("{name}\n{table}");
+    if outcome.code != 0 {
+        let story = std::fs::read_to_string(report.path().join("story.txt"));
+        let kept = report.keep();
+        let story = story.unwrap_or_default();
+        panic!(
+            "{name}\n{table}\n{story}everything is in {}",
+            kept.display()
+        );
+    }
+    assert!(report.path().join("history.jsonl").is_file());
+}
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_leader_is_killed_and_every_checker_holds() {
-    let _turn = tokio::task::spawn_blocking(turn).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let program = florin();
-    let options = ClusterOptions {
-        program,
-        restart: Restart::Never,
-        ..ClusterOptions::new(folder.path()).unwrap()
-    };
-    let config =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../cluster-configs/three-regions.toml");
-    let topology = Topology::load(&config).unwrap();
-    let by = Instant::now() + PATIENCE;
-    let cluster = Cluster::start(topology, options).await.unwrap();
-    let partner = cluster.onboard("Chaos", None, by).await.unwrap();
-    let group = cluster.group_of(&partner, by).await.unwrap();
-    let key = PartnerKey {
-        name: "chaos".into(),
-        secret: partner.secret_key.clone(),
-        group: Some(group.0.into()),
-    };
-    let options = LoadOptions::new(cluster.urls(), Some(cluster.ca()), vec![key]);
-    let load = Load::start(options).await.unwrap();
-    assert!(load.wait_for_more(SOME, PATIENCE).await, "before");
-    let leader = cluster.leader_of(group, by).await.unwrap().0;
-    cluster.kill(leader, true).await.unwrap();
-    let began = load.now();
-    let state = *cluster.watch(leader).unwrap().borrow();
-    assert!(load.wait_for_more(SOME, PATIENCE).await, "during");
-    let ended = Some(load.now());
-    cluster.start_node(leader).await.unwrap();
-    assert!(load.wait_for_more(SOME, PATIENCE).await, "after");
-    let fault = Fault {
-        what: format!("SIGKILL of {}", cluster.name_of(leader)),
-        class: "kill".into(),
-        targets: vec![cluster.name_of(leader)],
-        began,
-        ended,
-        evidence: matches!(state, State::Ended { .. }).then(|| format!("{state:?}")),
-        ..Fault::default()
-    };
-    let history = load.finish("leader killed", vec![fault]).await.unwrap();
-    let verdicts = check::all(&history);
-    let table: Vec<String> = verdicts.iter().map(ToString::to_string).collect();
-    println!("{}", table.join("\n"));
-    // Nothing here looks at leaders and replicas, or says what is allowed.
-    let silent = ["agreement", "raft", "liveness", "recovery"];
-    for verdict in &verdicts {
-        let expected = silent.contains(&verdict.checker) || verdict.passed();
-        assert!(expected && !verdict.failed(), "{verdict}");
+async fn a_leader_is_killed() {
+    check("leader-killed").await;
+}
+
+#[cfg(feature = "faults")]
+mod with_failpoints {
+    use super::check;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_leader_stands_still() {
+        check("leader-paused").await;
     }
-    cluster.stop().await;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_leader_is_cut_off() {
+        check("leader-cut-off").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_sync_fails() {
+        check("fsync-error").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn bits_are_flipped() {
+        check("bit-flips-minority").await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_disk_is_wiped() {
+        check("disk-wiped").await;
+    }
 }

@@ -12,6 +12,9 @@ pub(crate) fn florin() -> PathBuf {
     if !found.is_file() {
         let mut build = Command::new(env!("CARGO"));
         build.args(["build", "-p", "florin-node", "--bin", "florin"]);
+        if cfg!(feature = "faults") {
+            build.args(["--features", "florin-node/faults"]);
+        }
         if profile.ends_with("release") {
             build.arg("--release");
         }
