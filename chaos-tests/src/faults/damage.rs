@@ -75,7 +75,7 @@ impl Damaging {
             damaged,
             were,
             length: old.len() as u64,
-            said: output(scene, host).len(),
+            said: scene.printed(host).len(),
         });
         Ok(())
     }
@@ -83,8 +83,8 @@ impl Damaging {
     /// What the nodes said about it since they were started again; nothing if one says nothing.
     fn said(&self, scene: &Scene) -> Option<Vec<String>> {
         let said = |done: &Done| {
-            let output = output(scene, done.host);
-            let new = output.get(done.said..).unwrap_or_default();
+            let printed = scene.printed(done.host);
+            let new = printed.get(done.said..).unwrap_or_default();
             let told = |line: &&str| WORDS.iter().any(|word| line.to_lowercase().contains(word));
             let line = new.lines().find(told)?;
             Some(format!("{} said: {}", scene.name(done.host), line.trim()))
@@ -192,13 +192,4 @@ fn files(folder: &Path) -> Result<BTreeMap<PathBuf, Vec<u8>>> {
         }
     }
     Ok(all)
-}
-
-/// What a process has printed so far.
-fn output(scene: &Scene, host: Host) -> String {
-    let file = scene
-        .playground
-        .folder()
-        .join(format!("{}.log", scene.name(host)));
-    fs::read_to_string(file).unwrap_or_default()
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 const SYNC: &str = "disk.sync";
 /// The failpoint that every write of a log passes.
 const WRITE: &str = "disk.write";
+/// What the system says of a disk that fails.
+const FAILED: &str = "Input/output error";
 /// The topic of the lines that are armed here.
 const TOPIC: &str = "failing-disk";
 
@@ -84,17 +86,27 @@ impl Fault for Slow {
 pub struct Failing {
     hosts: Vec<Host>,
     site: &'static str,
+    /// How much the processes had printed before.
+    printed: Vec<usize>,
 }
 
 impl Failing {
     /// The next sync.
     pub fn sync(hosts: Vec<Host>) -> Failing {
-        Failing { hosts, site: SYNC }
+        Failing::at(hosts, SYNC)
     }
 
     /// The next write.
     pub fn write(hosts: Vec<Host>) -> Failing {
-        Failing { hosts, site: WRITE }
+        Failing::at(hosts, WRITE)
+    }
+
+    fn at(hosts: Vec<Host>, site: &'static str) -> Failing {
+        Failing {
+            hosts,
+            site,
+            printed: Vec::new(),
+        }
     }
 
     fn arm(&self, scene: &Scene, lines: &[String]) -> Result<()> {
@@ -109,6 +121,8 @@ impl Fault for Failing {
     /// In effect once the processes have ended: a node that goes on after a failed sync would lie.
     fn inject<'a>(&'a mut self, scene: &'a Scene) -> Doing<'a, Injected> {
         Box::pin(async {
+            let printed = self.hosts.iter().map(|host| scene.printed(*host).len());
+            self.printed = printed.collect();
             let mut began = scene.now();
             self.arm(scene, &[format!("{}=error@1", self.site)])?;
             for host in &self.hosts {
@@ -122,13 +136,20 @@ impl Fault for Failing {
 
     fn verify_happened<'a>(&'a mut self, scene: &'a Scene) -> Doing<'a, Option<String>> {
         Box::pin(async {
-            for host in &self.hosts {
-                if fired(scene, *host, self.site)? == 0 {
+            let Some(ended) = all_ended(scene, &self.hosts)? else {
+                return Ok(None);
+            };
+            let mut words = Vec::new();
+            for (host, before) in self.hosts.iter().zip(&self.printed) {
+                let printed = scene.printed(*host);
+                let new = printed.get(*before..).unwrap_or_default();
+                // The words are the system's, as they are for a disk that really fails.
+                let Some(line) = new.lines().find(|line| line.contains(FAILED)) else {
                     return Ok(None);
-                }
+                };
+                words.push(line.trim().to_owned());
             }
-            let ended = all_ended(scene, &self.hosts)?;
-            Ok(ended.map(|said| format!("{} failed; {said}", self.site)))
+            Ok(Some(format!("{ended}; it said: {}", words.join("; "))))
         })
     }
 

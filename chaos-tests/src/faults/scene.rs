@@ -123,6 +123,12 @@ impl Scene {
         Ok(self.playground.process(host)?.state())
     }
 
+    /// What a process has printed so far.
+    pub fn printed(&self, host: Host) -> String {
+        let file = format!("{}.log", self.name(host));
+        std::fs::read_to_string(self.playground.folder().join(file)).unwrap_or_default()
+    }
+
     /// What nodes say.
     pub async fn status(&self) -> Vec<NodeStatus> {
         self.playground.cluster().status(false).await
