@@ -132,6 +132,19 @@ impl Default for Phases {
     }
 }
 
+/// Operations a second, unless the scenario says otherwise: enough to see every gap, and few enough
+/// that the books of a run of minutes are read in seconds.
+const PER_SECOND: f64 = 400.0;
+
+impl LoadPart {
+    /// What is asked, and how often.
+    pub fn mix(&self) -> Mix {
+        let mut mix = self.mix.clone();
+        mix.per_second.get_or_insert(PER_SECOND);
+        mix
+    }
+}
+
 impl Scenario {
     /// Reads a scenario's file.
     pub fn load(file: &Path) -> Result<Scenario, ConfigError> {

@@ -277,10 +277,7 @@ pub(super) async fn replace(scene: &Scene, host: Host) -> Result<()> {
     let Host::Node(id) = host else {
         bail!("{host} is no node")
     };
-    let cluster = scene.playground.cluster();
-    let replaced = cluster.replace(id, REPLACED);
-    let (back, started) = tokio::join!(replaced, scene.playground.start_again(host));
-    started?;
+    let back = scene.playground.bring_back(id, REPLACED).await;
     let back = back.with_context(|| format!("{} was not brought back", scene.name(host)))?;
     scene.note(format_args!("{} is back: {back:?}", scene.name(host)));
     Ok(())

@@ -39,7 +39,7 @@ pub(super) async fn stage(scenario: &Scenario, options: &RunOptions) -> Result<S
         });
     }
     let mut load = LoadOptions::new(cluster.urls(), Some(cluster.ca()), partners);
-    load.mix = scenario.load.mix.clone();
+    load.mix = scenario.load.mix();
     load.seed = options.seed;
     load.clock = Clock::start();
     let surges = scenario
