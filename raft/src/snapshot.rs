@@ -87,28 +87,49 @@ fn begin(replica: &Replica, log: &GroupLog) -> Result<SnapshotReader, String> {
     replica.snapshot().map_err(|error| error.to_string())
 }
 
-/// Reads chunk after chunk, no faster than they may leave.
-async fn read(
-    node: Arc<Node>,
-    mut reader: SnapshotReader,
-    sender: mpsc::Sender<Result<Bytes, String>>,
-) {
+type Chunk = Result<Bytes, String>;
+
+/// The next chunks. Nothing is persisted here until the mutable part has been read, so all of that,
+/// if memory allows, is read before any of it leaves: a peer that is slow to take it holds nobody up.
+fn next_chunks(reader: &mut SnapshotReader) -> Vec<Chunk> {
+    let (mut chunks, mut bytes) = (Vec::new(), 0);
     loop {
-        let next = node.options.blocking.run(move || (reader.next(), reader));
-        let chunk = match next.await {
-            Ok((None, _)) => return,
-            Ok((Some(chunk), rest)) => {
+        let Some(chunk) = reader.next() else {
+            return chunks;
+        };
+        bytes += chunk.as_ref().map_or(0, Bytes::len);
+        chunks.push(chunk.map_err(|error| error.to_string()));
+        if !reader.holds_still() || bytes >= limits::SNAPSHOT_AHEAD_BYTES {
+            return chunks;
+        }
+    }
+}
+
+/// Reads on and on, and lets it leave no faster than the rate allows.
+async fn read(node: Arc<Node>, mut reader: SnapshotReader, sender: mpsc::Sender<Chunk>) {
+    loop {
+        let next = node
+            .options
+            .blocking
+            .run(move || (next_chunks(&mut reader), reader));
+        let chunks = match next.await {
+            Ok((chunks, rest)) => {
                 reader = rest;
-                chunk.map_err(|error| error.to_string())
+                chunks
             }
             Err(error) => return drop(sender.send(Err(error.to_string())).await),
         };
-        if let Ok(bytes) = &chunk {
-            tokio::time::sleep(node.snapshot_rate.take(bytes.len(), Instant::now())).await;
-        }
-        let failed = chunk.is_err();
-        if sender.send(chunk).await.is_err() || failed {
+        if chunks.is_empty() {
             return;
+        }
+        for chunk in chunks {
+            if let Ok(bytes) = &chunk {
+                tokio::time::sleep(node.snapshot_rate.take(bytes.len(), Instant::now())).await;
+            }
+            let failed = chunk.is_err();
+            if sender.send(chunk).await.is_err() || failed {
+                return;
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::wire::proto::{Failed, Failure};
 use florin_failpoints::failpoint;
 use florin_ledger::directory::Directory;
 use florin_ledger::id::{DIRECTORY, GroupId, NodeId};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -151,6 +152,7 @@ impl Shared {
     /// tried last, whichever comes first.
     async fn wait(&self, ask: &Ask, last: Option<NodeId>, pause: Duration, deadline: Instant) {
         let mut changes = self.leaders.changes();
+        let pause = spread(pause, self.pauses.fetch_add(1, Ordering::Relaxed));
         let until = deadline.min(Instant::now() + pause);
         while let Ok(Ok(())) = tokio::time::timeout_at(until, changes.changed()).await {
             let leader = self.leaders.of(ask.group);
@@ -164,4 +166,32 @@ impl Shared {
 fn is_stale(what: &What) -> bool {
     use crate::wire::proto::question::Freshness;
     matches!(what, What::Read(question) if matches!(question.freshness, Some(Freshness::Stale(_))))
+}
+
+/// Between half of a pause and all of it: callers that failed together shall not come back together.
+/// By a number in turn, so that a simulation is the same again.
+fn spread(pause: Duration, number: u64) -> Duration {
+    // Fibonacci hashing: neighbours land far apart.
+    let place = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+    pause / 2 + pause / 2 * place as u32 / 1_024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_spread_over_their_second_half() {
+        let pause = Duration::from_millis(200);
+        let pauses: Vec<Duration> = (0..1_000).map(|number| spread(pause, number)).collect();
+        let halves = pauses
+            .iter()
+            .all(|found| (pause / 2..=pause).contains(found));
+        assert!(halves, "{pauses:?}");
+        let early = pauses
+            .iter()
+            .filter(|found| **found < pause * 3 / 4)
+            .count();
+        assert!((450..550).contains(&early), "{early}");
+    }
 }

@@ -37,6 +37,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
@@ -100,6 +101,8 @@ struct Shared {
     replacing: Mutex<()>,
     /// Counts changes of the directory and of the links.
     changes: watch::Sender<u64>,
+    /// Pauses that were made, so that no two are alike.
+    pauses: AtomicU64,
     #[cfg(feature = "faults")]
     answers: mistake::Answers,
 }
@@ -114,6 +117,7 @@ impl Router {
             links: ArcSwap::default(),
             replacing: Mutex::new(()),
             changes: watch::Sender::new(0),
+            pauses: AtomicU64::new(0),
             #[cfg(feature = "faults")]
             answers: mistake::Answers::default(),
         });

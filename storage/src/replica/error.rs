@@ -108,6 +108,9 @@ pub enum InstallError {
     /// Another snapshot of this group is being installed.
     #[error("another snapshot of this group is being installed")]
     Busy,
+    /// There is too little room on the disk. The sender tries again.
+    #[error("too little room on the disk to write {0} bytes of a snapshot")]
+    DiskFull(usize),
     /// The store could not be written.
     #[error(transparent)]
     Backend(#[from] BackendError),

@@ -186,6 +186,10 @@ impl SnapshotWriter {
 
     /// One after the other: nobody reads this tree yet, and nobody else should wait for it.
     fn write_waiting(&mut self) -> Result<(), InstallError> {
+        // What the log needs to go on is worth more than a snapshot, which can come later.
+        if !self.shared.store.has_room(self.waiting_bytes) {
+            return Err(InstallError::DiskFull(self.waiting_bytes));
+        }
         self.waiting_bytes = 0;
         self.tree.put_in_turn(&std::mem::take(&mut self.waiting))?;
         Ok(())

@@ -76,6 +76,11 @@ impl SnapshotReader {
         self.header.membership()
     }
 
+    /// Nothing is persisted before what comes next has been read.
+    pub fn holds_still(&self) -> bool {
+        self.pause.is_some()
+    }
+
     /// Smaller chunks, so that a test has many; never smaller than a pair.
     #[cfg(test)]
     pub(super) fn in_chunks_of(mut self, bytes: usize) -> SnapshotReader {
