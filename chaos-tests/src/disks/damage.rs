@@ -69,6 +69,10 @@ pub(super) fn inflict(data: &Path, damage: Damage, seed: u64) -> Result<Damaged,
     };
     let mut files = Vec::new();
     for path in files_below(&folder)? {
+        // Beside the log's segments lies a mark of how far it was durable: another thing to lose.
+        if damage.part == Part::Log && path.extension().is_none_or(|kind| kind != "log") {
+            continue;
+        }
         let written = Written::of(&path)?;
         // Less is a header, and not worth a fault.
         if written.end() > SECTOR {
