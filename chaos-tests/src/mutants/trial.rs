@@ -125,14 +125,16 @@ impl Ending {
     }
 }
 
-/// A checker's `once           fail          payment 7 was made twice`, or what was seen from inside:
-/// `BROKEN two leaders in term 3`.
+/// A checker's `once           FAIL          payment 7 was made twice`, or what was seen from inside:
+/// `BROKEN   900000 us: agreement: node-1 and node-3 are in different states`.
 fn failed_checker(line: &str) -> Option<(&str, &str)> {
     let (checker, rest) = line.trim().split_once(char::is_whitespace)?;
     if checker == "BROKEN" {
-        return Some(("an invariant", rest.trim()));
+        let why = rest.split_once(" us: ").map_or(rest, |(_, why)| why).trim();
+        let named = why.split_once(": ").filter(|(name, _)| !name.contains(' '));
+        return Some(named.unwrap_or(("an invariant", why)));
     }
-    let why = rest.trim_start().strip_prefix("fail")?;
+    let why = rest.trim_start().strip_prefix("FAIL")?;
     why.starts_with(char::is_whitespace)
         .then(|| (checker, why.trim()))
 }
@@ -140,6 +142,7 @@ fn failed_checker(line: &str) -> Option<(&str, &str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::{Finding, Verdict};
     use std::os::unix::process::ExitStatusExt;
 
     fn check(code: Option<i32>, said: &str, by: &str, why: Option<&str>) {
@@ -152,18 +155,32 @@ mod tests {
         assert_eq!(ending.checker(), by, "{said}");
     }
 
+    /// As it is printed, so that both are changed together.
+    fn verdict(finding: Finding) -> String {
+        let checker = "once";
+        Verdict { checker, finding }.to_string()
+    }
+
     #[test]
     fn what_noticed_is_read_from_what_was_said() {
-        let passed =
-            "acknowledged   pass          12 payments\nonce           pass          12 keys\n";
-        check(Some(0), passed, "an assertion", None);
-        let failed = "once           fail          payment 7 was made twice (operation 3)\n";
         check(
-            Some(1),
-            failed,
-            "once",
-            Some("payment 7 was made twice (operation 3)"),
+            Some(0),
+            &verdict(Finding::Pass("12 keys".to_owned())),
+            "an assertion",
+            None,
         );
+        for more in [0, 3] {
+            let why = "payment 7 was made twice".to_owned();
+            let said = verdict(Finding::Fail {
+                operation: None,
+                why,
+                more,
+            });
+            let (_, told) = said.split_once("FAIL").expect("it says so");
+            check(Some(1), &said, "once", Some(told.trim()));
+            // Neither passed nor noticed.
+            check(None, &said, "once", None);
+        }
         let panicked = "\nthread 'main' (7) panicked at raft/src/machine.rs:3:4:\nconservation: 1 is not 2\n\
             stack backtrace:\n   0: rust_begin_unwind\n";
         check(
@@ -172,21 +189,22 @@ mod tests {
             "an assertion",
             Some("conservation: 1 is not 2"),
         );
-        let broken = "once           pass          3 keys\nBROKEN two leaders in term 3\n";
+        let agreement = "BROKEN     900000 us: agreement: node-1 and node-3 differ\n";
         check(
             Some(1),
-            broken,
+            agreement,
+            "agreement",
+            Some("node-1 and node-3 differ"),
+        );
+        let other = "BROKEN     900000 us: the run did not end in time\n";
+        check(
+            Some(1),
+            other,
             "an invariant",
-            Some("two leaders in term 3"),
+            Some("the run did not end in time"),
         );
         check(Some(3), "", "an assertion", Some("exit status: 3"));
-        check(
-            Some(2),
-            "coverage       inconclusive  nothing happened\n",
-            "an assertion",
-            None,
-        );
-        // Neither passed nor noticed.
-        check(None, failed, "once", None);
+        let too_little = verdict(Finding::Inconclusive("nothing happened".to_owned()));
+        check(Some(2), &too_little, "an assertion", None);
     }
 }
