@@ -164,24 +164,18 @@ impl Fault for Crash {
             self.bring_about(scene).await?;
             let ended = scene.wait_for_end(host, REACHED);
             match self.other {
-                // The node that is brought back is what changes the membership, and goes on with
-                // another leader after the crash.
-                Some(other) if self.replaced => {
-                    let (ended, back) = tokio::join!(
-                        async {
-                            ended.await?;
-                            Ok::<u64, anyhow::Error>(scene.now())
-                        },
-                        replace(scene, other)
-                    );
-                    back?;
-                    Ok(Injected { began: ended? })
-                }
-                _ => {
-                    ended.await?;
-                    Ok(Injected { began: scene.now() })
-                }
+                // Whoever replaces the other node is interrupted by the crash, and goes on when it
+                // is healed: replacing again goes on from there.
+                Some(other) if self.replaced => tokio::select! {
+                    ended = ended => drop(ended?),
+                    back = replace(scene, other) => {
+                        back?;
+                        bail!("the node was brought back, and {} was not reached", self.site);
+                    }
+                },
+                _ => drop(ended.await?),
             }
+            Ok(Injected { began: scene.now() })
         })
     }
 
@@ -199,7 +193,11 @@ impl Fault for Crash {
     fn heal<'a>(&'a mut self, scene: &'a Scene) -> Doing<'a, ()> {
         Box::pin(async {
             self.arm(scene, &[])?;
-            start(scene, &self.hosts).await
+            start(scene, &self.hosts).await?;
+            match self.other {
+                Some(other) if self.replaced => replace(scene, other).await,
+                _ => Ok(()),
+            }
         })
     }
 }
