@@ -100,11 +100,7 @@ pub(super) fn inflict(data: &Path, damage: Damage, seed: u64) -> Result<Damaged,
     let offset = match damage.how {
         How::Flip(bits) => flip(&file, &written, bits, &mut dice),
         How::Truncate => truncate(&file, &written, &mut dice),
-        How::Tear => zero(
-            &file,
-            (written.end() - 1) / SECTOR * SECTOR + SECTOR / 2,
-            SECTOR / 2,
-        ),
+        How::Tear => zero(&file, tear(written.end()), SECTOR / 2),
         How::Zero => {
             let hit = written.draw(&mut dice) as u64;
             zero(&file, hit / SECTOR * SECTOR, SECTOR)
@@ -167,6 +163,16 @@ fn truncate(file: &File, written: &Written, dice: &mut Dice) -> io::Result<u64> 
     let end = half + dice.below(written.end() - half);
     file.set_len(end)?;
     Ok(end)
+}
+
+/// From where on the last sector is zeros: from its middle, or, if no more than that was written,
+/// from the middle of what was.
+fn tear(end: u64) -> u64 {
+    let sector = (end - 1) / SECTOR * SECTOR;
+    match sector + SECTOR / 2 {
+        middle if middle < end => middle,
+        _ => sector + (end - sector) / 2,
+    }
 }
 
 fn zero(file: &File, from: u64, bytes: u64) -> io::Result<u64> {
@@ -259,6 +265,21 @@ mod tests {
                     How::Zero => assert!((400..=512).contains(&changed.len()), "{hit:?}"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_tear_takes_something_away() {
+        let rows = [
+            (4000, 3840),
+            (8192, 7936),
+            (3841, 3840),
+            (3840, 3712),
+            (3585, 3584),
+        ];
+        for (end, from) in rows {
+            assert_eq!(tear(end), from, "{end}");
+            assert!(tear(end) < end);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Inject, Span, Step, Target};
 use crate::fabric::dice::Dice;
+use crate::history::Bound;
 use serde::Deserialize;
 
 /// What a run of a soak is drawn from.
@@ -81,6 +82,16 @@ impl Random {
     }
 }
 
+/// Whatever else is broken by then: another fault may hold payments up, but not for ever.
+const BOUND: Bound = Bound {
+    recover_ms: None,
+    recover_after_ms: Some(60_000),
+    gap_ms: None,
+    p99_round_trips: None,
+    round_trip_ms: None,
+    leader_changes: None,
+};
+
 /// When it begins, what, and to whom.
 type Drawn<'a> = (f64, &'a Choice, Target);
 
@@ -94,7 +105,7 @@ fn step((at, choice, target): Drawn<'_>, meets_another: bool) -> Step {
         lasts: choice.lasts,
         target,
         inject: choice.inject.clone(),
-        bound: None,
+        bound: Some(BOUND),
         // Two of them at a time may take the quorum away, and one that is over soon may end before
         // payments flow again; what is bounded then is the time after all of them.
         quorum_lost: meets_another || short || target == Target::All,
