@@ -1,13 +1,14 @@
 //! What must hold inside the cluster at every moment, read from the nodes' own state and logs.
 //!
 //! *raft*: a term has one leader; logs that hold an entry of the same term at the same index hold
-//! the same there; what was committed never changes; a vote is never older than the log's last
-//! entry. *agreement*: replicas that have applied as much are in the same state.
+//! the same there; what was committed never changes. *durable*: what a node's log held durably, and
+//! was committed, it holds after any restart; what its store holds, its log held durably before.
+//! *agreement*: replicas that have applied as much are in the same state.
 
 use crate::machine::Machine;
 use crate::record::Record;
 use florin_chaos::history::{Leader, Replica};
-use florin_ledger::id::GroupId;
+use florin_ledger::id::{GroupId, NodeId};
 use florin_raft::Role;
 use florin_storage::LogPosition;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,8 @@ use std::sync::Arc;
 /// Steps between two looks at who leads, and between two looks at logs and states.
 const LEADERS_EVERY: u64 = 3;
 const LOGS_EVERY: u64 = 100;
+/// So many looks at disks in a row a store may be seen ahead of its log.
+const AHEAD_LOOKS: u64 = 5;
 /// Bytes of a log that are read at once.
 const READ_BYTES: usize = 4 << 20;
 
@@ -32,15 +35,26 @@ pub(crate) struct Watch {
     read: BTreeMap<(u64, usize, GroupId), u64>,
     /// The state at an index.
     states: BTreeMap<(GroupId, LogPosition), ([u8; 32], String)>,
+    /// What a data folder held durably and knew to be committed: by node, incarnation and group.
+    held: BTreeMap<(u64, u64, GroupId), u64>,
+    /// For how many looks a store has been ahead of its log.
+    ahead: BTreeMap<(u64, GroupId), u64>,
     /// What was told already.
     told: BTreeSet<String>,
 }
 
 impl Watch {
     /// Looks at everything that is due at this step.
-    pub(crate) fn look(&mut self, step: u64, machines: &[Arc<Machine>], record: &Record) {
+    pub(crate) fn look(
+        &mut self,
+        step: u64,
+        machines: &[Arc<Machine>],
+        damaged: &BTreeSet<NodeId>,
+        record: &Record,
+    ) {
         if step.is_multiple_of(LEADERS_EVERY) {
             self.look_at_leaders(machines, record);
+            self.look_at_disks(machines, damaged, record);
         }
         if step.is_multiple_of(LOGS_EVERY) {
             self.look_at_logs(machines, record);
@@ -92,6 +106,70 @@ impl Watch {
         }
     }
 
+    fn look_at_disks(
+        &mut self,
+        machines: &[Arc<Machine>],
+        damaged: &BTreeSet<NodeId>,
+        record: &Record,
+    ) {
+        for machine in machines {
+            let Some(running) = machine.running() else {
+                continue;
+            };
+            if damaged.contains(&machine.node) {
+                continue;
+            }
+            for id in running.host.groups() {
+                let (Some(group), Some(log)) = (running.host.group(id), running.log.group(id))
+                else {
+                    continue;
+                };
+                let status = group.status();
+                let purged = log.state().purged.map(|at| at.index);
+                let durable = log.durable().max(purged);
+                self.look_at_store(machine, id, status.persisted, durable, record);
+                let key = (machine.node.0, machine.incarnation(), id);
+                let held = self.held.get(&key).copied();
+                if held > durable {
+                    let what = format!(
+                        "durable: {} held entry {held:?} of group {} durably, and holds {durable:?} after a restart",
+                        machine.name, id.0
+                    );
+                    self.tell(record, what);
+                }
+                let committed = status.committed.map(|at| at.index);
+                let held = held.max(durable.min(committed));
+                if let Some(held) = held {
+                    self.held.insert(key, held);
+                }
+            }
+        }
+    }
+
+    fn look_at_store(
+        &mut self,
+        machine: &Machine,
+        id: GroupId,
+        persisted: Option<LogPosition>,
+        durable: Option<u64>,
+        record: &Record,
+    ) {
+        let looks = self.ahead.entry((machine.node.0, id)).or_default();
+        if persisted.map(|at| at.index) <= durable {
+            *looks = 0;
+            return;
+        }
+        *looks += 1;
+        // An installed snapshot is ahead for the moment until the log is purged.
+        if *looks == AHEAD_LOOKS {
+            let what = format!(
+                "durable: the store of {} holds group {} up to {persisted:?}, its log up to {durable:?}",
+                machine.name, id.0
+            );
+            self.tell(record, what);
+        }
+    }
+
     fn look_at_logs(&mut self, machines: &[Arc<Machine>], record: &Record) {
         for machine in machines {
             let Some(running) = machine.running() else {
@@ -105,15 +183,6 @@ impl Watch {
                 };
                 let status = group.status();
                 let state = log.state();
-                if let Some(last) = state.last
-                    && status.term < last.term
-                {
-                    let what = format!(
-                        "raft: {} votes in term {} of group {}, and its log ends with {last}",
-                        machine.name, status.term, id.0
-                    );
-                    self.tell(record, what);
-                }
                 let Some(committed) = status.committed else {
                     continue;
                 };

@@ -65,6 +65,8 @@ struct State {
     running: Option<Running>,
     /// How the last life ended, until somebody asks.
     ended: Option<String>,
+    /// What must not be, found by the node itself at its start.
+    wrong: Vec<String>,
 }
 
 /// What can be seen of a running node from outside.
@@ -93,6 +95,7 @@ impl Machine {
                 life: Arc::new(life),
                 running: None,
                 ended: None,
+                wrong: Vec::new(),
             }),
             clock_offset: AtomicI64::new(0),
             sync_millis: AtomicU64::new(1),
@@ -170,6 +173,21 @@ impl Machine {
     /// Whether it runs, or is about to.
     pub(crate) fn is_up(&self) -> bool {
         !self.state.lock().life.is_over()
+    }
+
+    /// Notes what must not be.
+    pub(crate) fn is_wrong(&self, what: String) {
+        self.state.lock().wrong.push(what);
+    }
+
+    /// What was noted since somebody asked last.
+    pub(crate) fn take_wrong(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().wrong)
+    }
+
+    /// Which data folder it has.
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.state.lock().incarnation
     }
 
     /// Why the last life ended, if it has and nobody has asked yet.

@@ -66,6 +66,7 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
         Ok(host) => host,
         Err(error) => return (life, format!("the node did not start: {error}")),
     };
+    check_votes(machine, &host, &log);
     let gateway = Gateway::new(
         host.clone(),
         GatewayOptions {
@@ -126,6 +127,23 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
     let stopped = tokio::time::timeout(FAREWELL, host.shutdown()).await;
     tracing::info!(in_time = stopped.is_ok(), "stopped");
     (life, "stopped in order".to_owned())
+}
+
+/// Before a node has heard of anybody: what it voted is never older than what its log holds, for a
+/// vote is durable before any entry of its term is.
+fn check_votes(machine: &Machine, host: &Host, log: &Log) {
+    for id in host.groups() {
+        let (Some(group), Some(log)) = (host.group(id), log.group(id)) else {
+            continue;
+        };
+        let (term, last) = (group.status().term, log.state().last);
+        if let Some(last) = last.filter(|last| last.term > term) {
+            machine.is_wrong(format!(
+                "raft: {} starts in term {term} of group {}, and its log ends with {last}",
+                machine.name, id.0
+            ));
+        }
+    }
 }
 
 fn options(

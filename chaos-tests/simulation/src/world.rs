@@ -211,7 +211,9 @@ impl World<'_> {
                 self.inject(class);
             }
         }
-        self.watch.look(self.steps, &self.machines, &self.record);
+        let damaged = &self.chaos.damaged;
+        self.watch
+            .look(self.steps, &self.machines, damaged, &self.record);
     }
 
     /// Takes away what is left of lives that have ended, and sees to it that another begins.
@@ -226,6 +228,9 @@ impl World<'_> {
             self.record.broken(panic);
         }
         for machine in self.machines.clone() {
+            for what in machine.take_wrong() {
+                self.record.broken(what);
+            }
             if let Some(why) = machine.take_ended() {
                 drop(machine.forget());
                 self.sim.crash(machine.name.as_str());
