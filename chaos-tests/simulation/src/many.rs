@@ -13,8 +13,8 @@ use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// A run takes a second or a few; after so long, simulated time stands still.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A run takes a second or a few of a processor's time; after so long, simulated time stands still.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs all seeds, tells which failed and how they can be repeated, and what happened how often.
 pub(crate) fn run(seeds: RangeInclusive<u64>, arguments: &Arguments) -> Result<u8> {

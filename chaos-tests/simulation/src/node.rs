@@ -24,6 +24,8 @@ const SEGMENT_BYTES: u64 = (4 << 20) + (64 << 10);
 pub(crate) const FORMER_SELF: &str = "known to peers under another incarnation";
 /// How long stopping in order may take, as in the product.
 const FAREWELL: Duration = Duration::from_secs(15);
+/// How long consensus takes to begin, at most.
+const BEGINNING: Duration = Duration::from_millis(5);
 /// How long work that blocks takes.
 const BLOCKING: Duration = Duration::from_millis(2);
 
@@ -66,7 +68,7 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
         Ok(host) => host,
         Err(error) => return (life, format!("the node did not start: {error}")),
     };
-    check_votes(machine, &host, &log);
+    check_votes(machine, &host, &log).await;
     let gateway = Gateway::new(
         host.clone(),
         GatewayOptions {
@@ -131,7 +133,9 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
 
 /// Before a node has heard of anybody: what it voted is never older than what its log holds, for a
 /// vote is durable before any entry of its term is.
-fn check_votes(machine: &Machine, host: &Host, log: &Log) {
+async fn check_votes(machine: &Machine, host: &Host, log: &Log) {
+    // Consensus says where it stands once it has begun.
+    tokio::time::sleep(BEGINNING).await;
     for id in host.groups() {
         let (Some(group), Some(log)) = (host.group(id), log.group(id)) else {
             continue;
