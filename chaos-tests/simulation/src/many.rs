@@ -5,16 +5,10 @@ use crate::one::{SUMMARY, Summary};
 use crate::system;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::ops::RangeInclusive;
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-/// A run takes a second or a few of a processor's time; after so long, simulated time stands still.
-const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs all seeds, tells which failed and how they can be repeated, and what happened how often.
 pub(crate) fn run(seeds: RangeInclusive<u64>, arguments: &Arguments) -> Result<u8> {
@@ -64,14 +58,15 @@ fn child(program: &std::path::Path, seed: u64, arguments: &Arguments) -> Summary
     if let Some(mutant) = &arguments.mutant {
         command.args(["--mutant", mutant]);
     }
-    let output = output(&mut command);
+    // Panics of nodes are told with their place; a stack for each would fill the screen.
+    command.env("RUST_BACKTRACE", "0");
     let lost = |why: String| Summary {
         seed,
         code: 1,
         broken: vec![why],
         ..Summary::default()
     };
-    let output = match output {
+    let output = match command.output() {
         Ok(output) => output,
         Err(error) => return lost(format!("it did not start: {error}")),
     };
@@ -82,40 +77,13 @@ fn child(program: &std::path::Path, seed: u64, arguments: &Arguments) -> Summary
         None => {
             let why = String::from_utf8_lossy(&output.stderr);
             let last: Vec<_> = why.lines().rev().take(5).collect();
-            lost(format!("{}: {}", output.status, last.join(" / ")))
+            lost(format!(
+                "it ended without a verdict, {}: {}",
+                output.status,
+                last.join(" / ")
+            ))
         }
     }
-}
-
-/// What it says until it ends, or until it has taken far too long.
-fn output(command: &mut Command) -> std::io::Result<Output> {
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let id = child.id();
-    let (done, ended) = mpsc::channel::<()>();
-    let guard = std::thread::spawn(move || {
-        if ended.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout)
-            && let Some(pid) = i32::try_from(id)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-        {
-            // It may have ended at this very moment.
-            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-    });
-    let mut said = Vec::new();
-    if let Some(stdout) = &mut child.stdout {
-        stdout.read_to_end(&mut said)?;
-    }
-    let output = child.wait_with_output();
-    drop(done);
-    drop(guard.join());
-    output.map(|output| Output {
-        stdout: said,
-        ..output
-    })
 }
 
 fn say(summary: &Summary, arguments: &Arguments) {

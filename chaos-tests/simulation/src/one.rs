@@ -7,6 +7,7 @@ use crate::{Arguments, system, trace, traps};
 use anyhow::{Context, Result, bail};
 use florin_chaos::history::{History, Hits, Run, lines};
 use florin_chaos::{check, verdict};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,6 +20,9 @@ use std::time::Duration;
 pub(crate) const SUMMARY: &str = "summary ";
 /// The simulation's stack: a debug build's futures are deep.
 const STACK: usize = 64 << 20;
+/// Seconds of a processor's time after which a run is ended: a run takes one or a few, and where
+/// simulated time stands still it would never end.
+const PROCESSOR_SECONDS: u64 = 120;
 
 /// A run in one line.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -63,6 +67,12 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Result<u8> {
         Some(path) => Some(trace::begin(path, arguments.packets)?),
         None => None,
     };
+    let most = Some(PROCESSOR_SECONDS);
+    let limit = Rlimit {
+        current: most,
+        maximum: most,
+    };
+    setrlimit(Resource::Cpu, limit).context("cannot bound the run's time")?;
     let config = Arc::new(Config::of(seed));
     println!("{config}");
     let (of_run, record) = (Arc::clone(&config), Record::new());
