@@ -2,6 +2,7 @@
 
 use super::FabricName;
 use super::table::Row;
+use crate::report;
 use crate::run::stop::Stop;
 use crate::run::{Outcome, RunOptions, run as play};
 use crate::scenario::Scenario;
@@ -86,7 +87,18 @@ pub(super) async fn run(args: &Args, mut to: impl Write) -> Result<u8> {
     for row in &rows {
         row.print(&mut to)?;
     }
+    if several {
+        write_index(&args.report, &mut to)?;
+    }
     Ok(worst(&rows))
+}
+
+/// One page over all reports of a folder; nothing if no run got as far as a report.
+pub(super) fn write_index(folder: &Path, to: &mut impl Write) -> Result<()> {
+    if folder.is_dir() && report::index(folder)? > 0 {
+        writeln!(to, "all reports: {}", folder.join(report::INDEX).display())?;
+    }
+    Ok(())
 }
 
 fn folder(report: &Path, name: &str, seed: u64, several: bool) -> PathBuf {

@@ -1,6 +1,6 @@
 //! `florin-chaos soak`: random scenarios, one after the other.
 
-use super::run::{How, tell, worst};
+use super::run::{How, tell, worst, write_index};
 use super::table::Row;
 use crate::run::run as play;
 use crate::run::stop::Stop;
@@ -74,5 +74,6 @@ pub(super) async fn run(args: &Args, mut to: impl Write) -> Result<u8> {
     let line = format!("{passed} passed, {failed} failed, {unclear} inconclusive");
     writeln!(to, "{line}")?;
     writeln!(summary, "{line}")?;
+    write_index(&args.report, &mut to)?;
     Ok(worst(&rows))
 }

@@ -15,7 +15,7 @@ pub(super) struct Paid {
 pub(super) struct Slice {
     /// How long payments took that were sent in it, milliseconds: median, 99th percentile, longest.
     pub(super) latency: Option<(f64, f64, f64)>,
-    /// Acknowledgements in it, without replays.
+    /// Keys that were acknowledged in it for the first time.
     pub(super) acknowledged: usize,
     /// Sendings in it that were answered "surely not" or not at all.
     pub(super) failed: usize,
@@ -70,16 +70,12 @@ pub(super) fn slices(history: &History, paid: &[Paid], count: usize) -> Vec<Slic
     for one in paid {
         if let Some(time) = one.took {
             took[at(one.sent)].push(time);
+            slices[at(one.sent + time)].acknowledged += 1;
         }
     }
-    for one in &history.operations {
-        match &one.answer {
-            Answer::Acknowledged { .. } if !one.replayed => {
-                slices[at(one.returned)].acknowledged += 1
-            }
-            Answer::SurelyNot | Answer::Unknown => slices[at(one.returned)].failed += 1,
-            _ => {}
-        }
+    let failed = |answer: &Answer| matches!(answer, Answer::SurelyNot | Answer::Unknown);
+    for one in history.operations.iter().filter(|one| failed(&one.answer)) {
+        slices[at(one.returned)].failed += 1;
     }
     for (slice, mut took) in slices.iter_mut().zip(took) {
         took.sort_unstable();

@@ -102,11 +102,6 @@ fn recovery_rejects_what_takes_longer_than_its_bound() {
             (r#""leader_changes":1"#, r#""leader_changes":0"#),
             // What was sent before the fault does not show that it is overcome.
             (r#""invoked":3100"#, r#""invoked":999"#),
-            // Nor does a replay.
-            (
-                r#""token":5,"decided":{"time":200,"ordinal":0}}"#,
-                r#""token":5,"decided":{"time":200,"ordinal":0},"replayed":true}"#,
-            ),
         ],
     );
     does_not_know(
@@ -121,6 +116,20 @@ fn recovery_rejects_what_takes_longer_than_its_bound() {
             (r#""groups":[1],"began""#, r#""groups":[2],"began""#),
         ],
     );
+}
+
+/// A replay of what was first sent before the fault may have been decided before it. What was first
+/// sent after it was decided after it, even if a frontend repeated it on its own.
+#[test]
+fn a_replay_shows_recovery_only_if_its_key_is_younger_than_the_fault() {
+    for (first_sent, passes) in [(900, false), (2_000, true)] {
+        let mut history = with(r#""leader_changes":1"#, r#""leader_changes":1"#);
+        history.operations[2].invoked = first_sent;
+        history.operations[3].replayed = true;
+        let verdict = recovery::check(&history);
+        assert_eq!(verdict.passed(), passes, "{first_sent}: {verdict}");
+        assert_eq!(verdict.failed(), !passes, "{first_sent}: {verdict}");
+    }
 }
 
 #[test]

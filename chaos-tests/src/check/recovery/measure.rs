@@ -2,7 +2,7 @@
 
 use crate::history::groups::Groups;
 use crate::history::keys::Keys;
-use crate::history::{Answer, Fault, History};
+use crate::history::{Fault, History};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// For how long before a fault, and after it was healed, acknowledgements are looked at,
@@ -39,8 +39,10 @@ pub struct Measured {
 /// What a group's clients were told, by time.
 #[derive(Default)]
 struct Told {
-    /// Acknowledgements that are no replays: when the sending began, and when it was answered.
-    /// Sorted by the answer.
+    /// The first acknowledgement of each key: when its sending began, and when it was answered;
+    /// sorted by the answer. One that says that it is a replay may have been decided ever since
+    /// the key was first sent, for a frontend repeats what its leader did not answer: it counts
+    /// from there.
     fresh: Vec<(u64, u64)>,
     /// Payments: first sending, and how long it took.
     took: Vec<(u64, u64)>,
@@ -75,9 +77,6 @@ fn told(history: &History, groups: &Groups<'_>) -> BTreeMap<u64, Told> {
     for one in history.operations.iter().filter(|one| one.key.is_some()) {
         let told = all.entry(groups.asked(one)).or_default();
         told.until = told.until.max(one.invoked);
-        if matches!(one.answer, Answer::Acknowledged { .. }) && !one.replayed {
-            told.fresh.push((one.invoked, one.returned));
-        }
     }
     for sendings in Keys::of(history).iter() {
         let Some((_, first)) = sendings.all().next() else {
@@ -88,10 +87,18 @@ fn told(history: &History, groups: &Groups<'_>) -> BTreeMap<u64, Told> {
             .decided()
             .filter(|_| sendings.acknowledged().is_none());
         if refused.is_none() {
-            let done = sendings.acknowledged().map_or(end, |(_, one)| one.returned);
             let told = all.entry(groups.asked(first)).or_default();
+            let acknowledged = sendings.acknowledged();
+            if let Some((_, one)) = acknowledged {
+                let sent = if one.replayed { invoked } else { one.invoked };
+                told.fresh.push((sent, one.returned));
+            }
+            let done = acknowledged.map_or(end, |(_, one)| one.returned);
             told.took.push((invoked, done.saturating_sub(invoked)));
         }
+    }
+    for told in all.values_mut() {
+        told.fresh.sort_unstable_by_key(|(_, answered)| *answered);
     }
     all
 }
