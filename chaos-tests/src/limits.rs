@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Operations on one account that may be in flight at once for a search for an order to take on.
 pub const IN_FLIGHT: usize = 24;
 /// Operations on one account that may stay without any answer for a search to take them on.
-pub const UNKNOWN_OPERATIONS: usize = 10;
+pub const UNKNOWN_OPERATIONS: usize = 16;
 /// States that a search for an order looks at, for each window, before it gives up.
-pub const SEARCH_STATES: usize = 100_000;
+pub const SEARCH_STATES: usize = 2_000_000;
 // The unknown are bits of a word, and every set of them may have to be looked at.
 const _: () = assert!(UNKNOWN_OPERATIONS < 64 && (1 << UNKNOWN_OPERATIONS) < SEARCH_STATES);
 /// Sessions of a partner that an open load makes at most.
