@@ -2,10 +2,8 @@
 
 use crate::limits;
 use crate::node::Node;
-use crate::options::Member;
 use crate::replicated::Replicated;
 use crate::status::GroupStatus;
-use crate::types::{Peer, Types};
 use bytes::Bytes;
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::effect::Decision;
@@ -13,10 +11,8 @@ use florin_ledger::id::{GroupId, Id, LedgerId, NodeId, Timestamp};
 use florin_ledger::query::{Answer, Query};
 use florin_storage::LogPosition;
 use florin_storage::replica::{Replica, StateHash};
-use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ChangeMembershipError, ClientWriteError, LinearizableReadError, RaftError};
-use openraft::{ChangeMembers, LinearizerOption};
-use std::collections::BTreeSet;
+use openraft::LinearizerOption;
+use openraft::errors::{LinearizableReadError, RaftError};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::{oneshot, watch};
@@ -25,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 #[derive(Clone)]
 pub struct Group {
     node: Arc<Node>,
-    inner: Arc<Replicated>,
+    pub(crate) inner: Arc<Replicated>,
 }
 
 /// A request that a quorum holds durably and that this leader has applied.
@@ -105,26 +101,6 @@ pub enum TransferLeaderError {
     /// The target did not take over in time.
     #[error("node {} did not take over in time", .0.0)]
     TimedOut(NodeId),
-    /// The replica is shutting down or has failed.
-    #[error("the replica has stopped")]
-    Stopped,
-}
-
-/// Why the members did not change.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ChangeMembersError {
-    /// Only a leader can change members.
-    #[error("this node does not lead the group")]
-    NotLeader {
-        /// Who does, as far as is known.
-        hint: Option<NodeId>,
-    },
-    /// Another change is under way, or the one before is not committed yet.
-    #[error("the members are being changed already")]
-    InProgress,
-    /// The change is not possible as the members are now.
-    #[error("the change was refused: {0}")]
-    Refused(String),
     /// The replica is shutting down or has failed.
     #[error("the replica has stopped")]
     Stopped,
@@ -234,7 +210,7 @@ impl Group {
     /// member that restarted since grants none for a whole election timeout; only part of the
     /// lease is used, for clocks run at different rates. Past that, one round of heartbeats
     /// serves all who wait.
-    async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
+    pub(crate) async fn read_index(&self, deadline: Instant) -> Result<u64, ReadError> {
         mutant!("stale-read-from-paused-leader" => if self.inner.leads() {
             return Ok(self.inner.replica.applied().map_or(0, |at| at.index));
         });
@@ -327,97 +303,5 @@ impl Group {
             Ok(Err(_)) => Err(TransferLeaderError::Stopped),
             Err(_) => Err(TransferLeaderError::TimedOut(to)),
         }
-    }
-
-    /// Adds a member that follows without a vote, and waits until it has caught up. A node that
-    /// comes back under another incarnation must be removed first.
-    pub async fn add_learner(&self, member: Member) -> Result<(), ChangeMembersError> {
-        failpoint!(async "raft.members.learner");
-        let membership = self.inner.membership();
-        if let Some(known) = membership.get_node(&member.node.0)
-            && known.incarnation != member.incarnation
-        {
-            let message = format!(
-                "node {} is a member under another incarnation; remove it first",
-                member.node.0
-            );
-            return Err(ChangeMembersError::Refused(message));
-        }
-        let raft = &self.inner.raft;
-        let added = raft
-            .add_learner(member.node.0, Peer::of(&member), false)
-            .await
-            .map_err(change_error)?;
-        self.caught_up(member.node, added.log_id.index).await?;
-        failpoint!(async "raft.members.caught_up");
-        Ok(())
-    }
-
-    /// Waits until a member's log holds the entry `index`. openraft's own waiting ends once a member
-    /// lags less than what would earn it a snapshot, which is at once here.
-    async fn caught_up(&self, node: NodeId, index: u64) -> Result<(), ChangeMembersError> {
-        let mut metrics = self.inner.raft.metrics();
-        loop {
-            let matched = {
-                let metrics = metrics.borrow_watched();
-                let hint = metrics.current_leader.map(NodeId);
-                let known = metrics.replication.as_ref();
-                // Only a leader knows how far the others are.
-                let known = known.ok_or(ChangeMembersError::NotLeader { hint })?;
-                known
-                    .get(&node.0)
-                    .and_then(|matched| matched.as_ref().map(|at| at.index))
-            };
-            if matched >= Some(index) {
-                return Ok(());
-            }
-            if metrics.changed().await.is_err() {
-                return Err(ChangeMembersError::Stopped);
-            }
-        }
-    }
-
-    /// Gives a learner a vote.
-    pub async fn promote(&self, node: NodeId) -> Result<(), ChangeMembersError> {
-        failpoint!(async "raft.members.promote");
-        self.change(ChangeMembers::AddVoterIds(BTreeSet::from([node.0])))
-            .await
-    }
-
-    /// Takes a node out of the group.
-    pub async fn remove(&self, node: NodeId) -> Result<(), ChangeMembersError> {
-        failpoint!(async "raft.members.remove");
-        let membership = self.inner.membership();
-        if membership.get_node(&node.0).is_none() {
-            return Ok(());
-        }
-        let node = BTreeSet::from([node.0]);
-        let change = if membership.voter_ids().any(|id| node.contains(&id)) {
-            ChangeMembers::RemoveVoters(node)
-        } else {
-            ChangeMembers::RemoveNodes(node)
-        };
-        self.change(change).await
-    }
-
-    async fn change(&self, change: ChangeMembers<u64, Peer>) -> Result<(), ChangeMembersError> {
-        let changed = self.inner.raft.change_membership(change, false).await;
-        failpoint!(async "raft.members.changed");
-        changed.map(drop).map_err(change_error)
-    }
-}
-
-fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeMembersError {
-    match error {
-        RaftError::Fatal(_) => ChangeMembersError::Stopped,
-        RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => {
-            ChangeMembersError::NotLeader {
-                hint: forward.leader_id.map(NodeId),
-            }
-        }
-        RaftError::APIError(ClientWriteError::ChangeMembershipError(
-            ChangeMembershipError::InProgress(_),
-        )) => ChangeMembersError::InProgress,
-        RaftError::APIError(error) => ChangeMembersError::Refused(error.to_string()),
     }
 }

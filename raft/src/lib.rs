@@ -1,8 +1,8 @@
 //! Replicated groups: many on one node, on openraft, over one stream per pair of nodes.
 //!
 //! Read in this order: [`options`] is what a node brings, [`host`] runs all groups of a node,
-//! [`group`] is one of them (propose, read, status, leadership, members), [`status`] what it
-//! says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
+//! [`group`] is one of them (propose, read, leadership), [`members`] how its members change, [`status`]
+//! what it says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
 //! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
@@ -22,6 +22,7 @@ pub mod group;
 pub mod host;
 pub mod limits;
 pub mod measure;
+pub mod members;
 pub mod options;
 pub mod roles;
 pub mod status;
@@ -43,10 +44,9 @@ mod transport;
 mod types;
 
 pub use blocking::{Blocking, Unfinished};
-pub use group::{
-    ChangeMembersError, Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError,
-};
+pub use group::{Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError};
 pub use host::{CreateGroupError, FormerSelf, Host, StartError, Transport, tuned_server};
+pub use members::ChangeMembersError;
 pub use options::{Connect, HostOptions, Io, Member, SystemClock, TcpConnect};
 pub use roles::PeerRoles;
 pub use status::{GroupStatus, PeerStatus, Role, Scrubbed};

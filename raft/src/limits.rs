@@ -89,6 +89,10 @@ pub const SPREAD_AFTER: Duration = Duration::from_secs(4);
 pub const SPREAD_LAG: u64 = 64;
 /// How long handing leadership over may take.
 pub const TRANSFER_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a change of the members waits for the one before it.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause before a leader looks again whether it has finished a change of the voters.
+pub const SETTLE_PAUSE: Duration = Duration::from_millis(100);
 /// Walks along lists that read at the same time, over all groups of the node.
 pub const WALKS: usize = 8;
 /// Bytes a second that a scrub reads: a gibibyte in about four minutes.

@@ -6,6 +6,7 @@ use crate::host::StartError;
 use crate::limits;
 use crate::log_store::LogStore;
 use crate::machine::{Checkpoint, Machine};
+use crate::members;
 use crate::network::Network;
 use crate::node::Node;
 use crate::proposer::{Leading, Proposer, Tools};
@@ -36,6 +37,8 @@ pub(crate) struct Replicated {
     pub(crate) scrubbed: Mutex<Option<Scrubbed>>,
     pub(crate) applied: watch::Receiver<u64>,
     pub(crate) leader: watch::Receiver<Option<NodeId>>,
+    /// Held while members are changed here.
+    pub(crate) changing: tokio::sync::Mutex<()>,
     /// How old a quorum's acknowledgement may be for a read that asks nobody.
     pub(crate) lease: Duration,
 }
@@ -129,7 +132,7 @@ impl Opened {
             clocks: Arc::clone(&node.clocks),
         };
         tokio::spawn(Arc::clone(&proposer).run(tools));
-        Ok(Arc::new(Replicated {
+        let replicated = Arc::new(Replicated {
             id,
             raft,
             replica,
@@ -141,8 +144,11 @@ impl Opened {
             scrubbed: Mutex::default(),
             applied: applied_watch,
             leader: leader_watch,
+            changing: tokio::sync::Mutex::default(),
             lease: Elections::of(&node.options).for_reads(),
-        }))
+        });
+        tokio::spawn(members::finish_changes(Arc::clone(&replicated)));
+        Ok(replicated)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a group says about itself.
 
+use crate::members::is_joint;
 use crate::options::Member;
 use crate::replicated::Replicated;
 use crate::types::{self, Types};
@@ -34,6 +35,8 @@ pub struct GroupStatus {
     pub members: Vec<Member>,
     /// Whether a quorum is known to hold the entry that made them so.
     pub members_committed: bool,
+    /// Whether a change of the voters is half done: those before and those after vote.
+    pub members_joint: bool,
     /// Those of them that vote.
     pub voters: Vec<NodeId>,
     /// If it leads: how long ago a quorum last acknowledged it.
@@ -104,6 +107,7 @@ impl GroupStatus {
                 .map(|(id, peer)| peer.member(*id))
                 .collect(),
             members_committed: membership.log_id() <= &metrics.local_committed,
+            members_joint: is_joint(membership),
             voters: membership.voter_ids().map(NodeId).collect(),
             quorum_acknowledged: metrics.last_quorum_acked.map(|at| at.elapsed()),
             peers: peers(&metrics),

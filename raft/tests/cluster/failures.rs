@@ -224,16 +224,17 @@ fn a_wiped_node_is_told_and_comes_back_as_a_learner() {
         block(group.add_learner(member.clone())).is_err(),
         "it is still a member as its former self"
     );
-    block(group.remove(wiped)).unwrap();
+    assert_eq!(block(group.remove(wiped, 9_999)), Ok(Some(1_000 + wiped.0)));
+    assert_eq!(block(group.remove(wiped, 1_000 + wiped.0)), Ok(None));
     let mut members = group.status().members;
     members.push(member.clone());
     cluster.node(wiped).create(GROUP, members, false);
-    block(group.add_learner(member)).unwrap();
+    block(group.add_learner(member.clone())).unwrap();
     assert_eq!(
         cluster.node(wiped).group(GROUP).status().role,
         Role::Learner
     );
-    block(group.promote(wiped)).unwrap();
+    block(group.promote(&member)).unwrap();
     assert!(group.status().voters.contains(&wiped));
     cluster.decide(GROUP, 100);
     cluster.assert_agreement(GROUP);

@@ -6,6 +6,7 @@ mod disk;
 mod failures;
 mod frozen;
 mod life;
+mod members;
 mod repair;
 mod scrubs;
 mod starts;

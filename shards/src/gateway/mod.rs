@@ -189,12 +189,10 @@ impl Service for Gateway {
         request: Request<RemoveMemberRequest>,
     ) -> Result<Response<RemoveMemberReply>, Status> {
         self.may_change(&request, "change members", request.get_ref().node)?;
-        let by_itself = request
-            .extensions()
-            .get::<PeerRoles>()
-            .is_some_and(|roles| !roles.operator);
-        operate::remove_member(&self.inner, request.into_inner(), by_itself).await?;
-        Ok(Response::new(RemoveMemberReply {}))
+        let member = operate::remove_member(&self.inner, request.into_inner()).await?;
+        Ok(Response::new(RemoveMemberReply {
+            member: member.unwrap_or_default(),
+        }))
     }
 
     async fn add_member(

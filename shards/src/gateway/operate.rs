@@ -8,7 +8,7 @@ use crate::wire::proto::{
 };
 use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId};
-use florin_raft::{ChangeMembersError, CreateGroupError, Group, Member, Role};
+use florin_raft::{ChangeMembersError, CreateGroupError, Group, Member};
 use tonic::Status;
 
 pub(super) async fn create_group(inner: &Inner, request: CreateGroupRequest) -> Result<(), Status> {
@@ -26,50 +26,41 @@ pub(super) async fn create_group(inner: &Inner, request: CreateGroupRequest) -> 
     Ok(())
 }
 
-/// A node that asks `by_itself` for its former self to be taken out is believed only if nobody
-/// hears of that one any more: two machines may have been given one number.
+/// A member that the leader heard of just now is not taken out, whoever asks: it is not lost, but
+/// out of the asker's sight; or two machines were given one number. Says by which other
+/// incarnation the node is a member, if it is.
 pub(super) async fn remove_member(
     inner: &Inner,
     request: RemoveMemberRequest,
-    by_itself: bool,
-) -> Result<(), Status> {
+) -> Result<Option<u64>, Status> {
     let group = group(inner, request.group)?;
     let node = NodeId(request.node);
     let status = group.status();
-    let known = status.members.iter().find(|member| member.node == node);
-    if known.is_none_or(|member| member.incarnation != request.incarnation) {
-        // Only the leader knows that for sure, and only once a quorum holds it.
-        return if status.role != Role::Leader {
-            Err(Status::unavailable("this node does not lead the group"))
-        } else if !status.members_committed {
-            Err(Status::unavailable("the members are being changed already"))
-        } else {
-            Ok(())
-        };
+    let named = |member: &&Member| member.node == node && member.incarnation == request.incarnation;
+    if status.members.iter().any(|member| named(&member)) {
+        let heard = status.peers.iter().find(|peer| peer.node == node);
+        let heard = heard.and_then(|peer| peer.acknowledged);
+        let itself = node == inner.options.member.node;
+        if itself || heard.is_some_and(|ago| ago < FORMER_SELF_SILENCE) {
+            let why = format!("the former node {} was heard of just now", node.0);
+            return Err(Status::unavailable(why));
+        }
     }
-    let heard = status.peers.iter().find(|peer| peer.node == node);
-    let heard = heard.and_then(|peer| peer.acknowledged);
-    if by_itself && heard.is_some_and(|ago| ago < FORMER_SELF_SILENCE) {
-        let why = format!("the former node {} was heard of just now", node.0);
-        return Err(Status::unavailable(why));
-    }
-    group.remove(node).await.map_err(not_changed)
+    let removed = group.remove(node, request.incarnation).await;
+    removed.map_err(not_changed)
 }
 
+/// The member may have its vote already: that is said only by a leader, and once a quorum holds it.
 pub(super) async fn add_member(inner: &Inner, request: AddMemberRequest) -> Result<(), Status> {
     let group = group(inner, request.group)?;
     let member = request
         .member
         .map(member)
         .ok_or_else(|| Status::invalid_argument("no member is named"))?;
-    let node = member.node;
-    let status = group.status();
-    if status.voters.contains(&node) && status.members.contains(&member) {
-        return Ok(());
-    }
-    group.add_learner(member).await.map_err(not_changed)?;
+    let added = group.add_learner(member.clone()).await;
+    added.map_err(not_changed)?;
     failpoint!(async "shards.operate.promote");
-    group.promote(node).await.map_err(not_changed)
+    group.promote(&member).await.map_err(not_changed)
 }
 
 pub(super) async fn transfer_leader(

@@ -5,4 +5,5 @@ mod fake;
 mod following;
 mod forming;
 mod real;
+mod replacing;
 mod routing;

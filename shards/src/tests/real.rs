@@ -31,7 +31,7 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) address: SocketAddr,
     cluster: String,
-    incarnation: u64,
+    pub(super) incarnation: u64,
     disk: SimDisk,
     runtime: Option<Runtime>,
 }

@@ -2,15 +2,19 @@
 //!
 //! It cannot vote as its former self, for it may have forgotten votes and entries. So its former
 //! self is taken out of every group; then the new one follows each of them until it has caught
-//! up, and votes from then on. What was done stays: replacing again goes on from there.
+//! up, and votes from then on. What was done stays: replacing again goes on from there, also if the
+//! node has lost its disk again meanwhile and some groups know it by an incarnation between.
+
+mod error;
+mod take_out;
+
+pub use error::ReplaceError;
 
 use crate::connector::Connector;
 use crate::limits::{COME_BACK_PAUSE, REACH_PAUSE, STATUS_TIMEOUT};
 use crate::link::{Client, client, hello, words};
 use crate::router::{Router, RouterOptions};
-use crate::wire::proto::{
-    AddMemberRequest, CreateGroupRequest, HelloReply, Member, RemoveMemberRequest,
-};
+use crate::wire::proto::{AddMemberRequest, CreateGroupRequest, HelloReply, Member};
 use florin_failpoints::failpoint;
 use florin_ledger::directory::{Directory, DirectoryCommand, Group, Node};
 use florin_ledger::id::{GroupId, NodeId};
@@ -35,38 +39,14 @@ pub struct ReplaceOptions {
     pub timeout: Duration,
 }
 
-/// Why a node was not brought back.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReplaceError {
-    /// No directory could be had from the seeds.
-    #[error("the directory cannot be reached")]
-    NoDirectory,
-    /// The directory does not know the node.
-    #[error("the directory knows no node {}", .0.0)]
-    UnknownNode(NodeId),
-    /// The node has the data folder that it always had.
-    #[error("node {} has its own data folder still: there is nothing to replace", .0.0)]
-    FormerSelf(NodeId),
-    /// A node would not do its part.
-    #[error("group {}: {reason}", .group.0)]
-    Refused {
-        /// Which group.
-        group: GroupId,
-        /// Why.
-        reason: String,
-    },
-    /// It took too long.
-    #[error("gave up after {0:?} while {1}")]
-    TimedOut(Duration, String),
-    /// The groups have the node again, but the directory did not take its new incarnation.
-    #[error("the directory could not be written: {0}")]
-    Directory(String),
-}
-
 /// Brings a node back. It may be down at first: once its former self is taken out it must be
 /// started, with an empty data folder, under the same number and address.
 pub async fn replace(options: ReplaceOptions) -> Result<Node, ReplaceError> {
-    with_router(&options, async |replacing| replacing.replace().await).await
+    replace_by(&options, Asker::Operator).await
+}
+
+async fn replace_by(options: &ReplaceOptions, asker: Asker) -> Result<Node, ReplaceError> {
+    with_router(options, asker, async |replacing| replacing.replace().await).await
 }
 
 /// Brings this node back by itself, as the incarnation that it is now; to be run beside its
@@ -75,7 +55,7 @@ pub async fn replace(options: ReplaceOptions) -> Result<Node, ReplaceError> {
 pub async fn come_back(options: ReplaceOptions) {
     let id = options.node.0;
     persist(
-        || replace(options.clone()),
+        || replace_by(&options, Asker::Itself),
         |error| match error {
             ReplaceError::FormerSelf(_) => ControlFlow::Break(()),
             error => {
@@ -105,7 +85,7 @@ async fn withdraw_once(
     incarnation: u64,
     only: Option<&BTreeSet<GroupId>>,
 ) -> Result<(), ReplaceError> {
-    with_router(options, async |replacing| {
+    with_router(options, Asker::Itself, async |replacing| {
         if !replacing.router.wait_ready(replacing.deadline).await {
             return Err(ReplaceError::NoDirectory);
         }
@@ -116,7 +96,7 @@ async fn withdraw_once(
             .iter()
             .filter(|group| only.is_none_or(|only| only.contains(&group.id)));
         for group in named {
-            replacing.take_out(group.id, incarnation).await?;
+            replacing.take_out(group.id, incarnation, None).await?;
         }
         Ok(())
     })
@@ -145,6 +125,7 @@ async fn persist<T>(
 
 async fn with_router<T>(
     options: &ReplaceOptions,
+    asker: Asker,
     run: impl AsyncFnOnce(&Replacing<'_>) -> Result<T, ReplaceError>,
 ) -> Result<T, ReplaceError> {
     let router = RouterOptions::new(
@@ -155,6 +136,7 @@ async fn with_router<T>(
     let router = Router::connect(router).await;
     let replacing = Replacing {
         options,
+        asker,
         router: &router,
         deadline: Instant::now() + options.timeout,
     };
@@ -163,8 +145,18 @@ async fn with_router<T>(
     done
 }
 
+/// Who brings a node back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    /// Somebody who knows that its former self is lost.
+    Operator,
+    /// The node, which knows only of itself.
+    Itself,
+}
+
 struct Replacing<'a> {
     options: &'a ReplaceOptions,
+    asker: Asker,
     router: &'a Router,
     deadline: Instant,
 }
@@ -186,17 +178,15 @@ impl Replacing<'_> {
             .ok_or(ReplaceError::UnknownNode(id))?
             .value
             .clone();
-        if self
-            .says(&former)
-            .await
-            .is_some_and(|(_, hello)| hello.incarnation == former.incarnation)
-        {
+        let running = self.says(&former).await;
+        let running = running.map(|(_, hello)| hello.incarnation);
+        if running == Some(former.incarnation) {
             return Err(ReplaceError::FormerSelf(id));
         }
         let groups = self.groups(&directory);
         for group in &groups {
             failpoint!(async "shards.replace.remove");
-            self.take_out(group.id, former.incarnation).await?;
+            self.take_out(group.id, former.incarnation, running).await?;
         }
         let (mut client, hello) = self.wait_for(&former).await?;
         let member = Member {
@@ -206,6 +196,11 @@ impl Replacing<'_> {
             incarnation: hello.incarnation,
         };
         for group in &groups {
+            if running != Some(hello.incarnation) {
+                // Only now is it known which of its incarnations runs.
+                let running = Some(hello.incarnation);
+                self.take_out(group.id, former.incarnation, running).await?;
+            }
             failpoint!(async "shards.replace.create");
             let request = CreateGroupRequest {
                 cluster: self.options.cluster.clone(),
@@ -249,20 +244,6 @@ impl Replacing<'_> {
             .collect()
     }
 
-    async fn take_out(&self, group: GroupId, incarnation: u64) -> Result<(), ReplaceError> {
-        let request = RemoveMemberRequest {
-            group: group.0,
-            node: self.options.node.0,
-            incarnation,
-        };
-        self.at_leader(
-            group,
-            "taking its former self out",
-            async |client: &mut Client| client.remove_member(request).await.map(drop),
-        )
-        .await
-    }
-
     /// Makes the node hold a replica. It may end and be started again meanwhile: a follower that
     /// has not applied the removal yet still takes it for its former self.
     async fn create(
@@ -294,18 +275,18 @@ impl Replacing<'_> {
     }
 
     /// Does something at a group's leader, whoever that is by then.
-    async fn at_leader(
+    async fn at_leader<T>(
         &self,
         group: GroupId,
         doing: &str,
-        what: impl AsyncFn(&mut Client) -> Result<(), Status>,
-    ) -> Result<(), ReplaceError> {
+        what: impl AsyncFn(&mut Client) -> Result<T, Status>,
+    ) -> Result<T, ReplaceError> {
         let late =
             || ReplaceError::TimedOut(self.options.timeout, format!("{doing}, group {}", group.0));
         loop {
             if let Some(mut client) = self.router.leader_client(group) {
                 match tokio::time::timeout_at(self.deadline, what(&mut client)).await {
-                    Ok(Ok(())) => return Ok(()),
+                    Ok(Ok(done)) => return Ok(done),
                     Ok(Err(status)) if !is_passing(&status) => {
                         return Err(ReplaceError::Refused {
                             group,
