@@ -39,6 +39,8 @@ pub enum Bench {
     Idle(IdleArgs),
     /// How long payments stop when a leader is killed.
     Failover(FailoverArgs),
+    /// What payments take when regions are far apart, against one round trip to the nearest.
+    Regions(RegionsArgs),
 }
 
 /// The bench of single payments.
@@ -214,6 +216,33 @@ pub struct FailoverArgs {
     /// The cluster that is started.
     #[command(flatten)]
     pub own: OwnArgs,
+}
+
+/// Regions far apart.
+#[derive(Clone, Debug, Args)]
+pub struct RegionsArgs {
+    /// Round trips in milliseconds: from the first region to the second, from the first to the
+    /// third, from the second to the third.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "30,80,150",
+        value_parser = clap::value_parser!(u32).range(1..=1_000)
+    )]
+    pub round_trips: Vec<u32>,
+    /// Connections to the frontend of each region, one region after the other; few, for this is
+    /// about latency.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub connections: u32,
+    /// For how long each region is measured, after a warm-up of 2 s that is not counted.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners at home in each region.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub partners: u32,
+    /// Where the cluster's data lie while it runs; beside this binary unless told.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
 }
 
 /// A cluster that is started for the run.

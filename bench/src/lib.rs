@@ -2,12 +2,13 @@
 //!
 //! [`cli`] is what may be asked. A file or folder for each bench: [`pay`] for single payments,
 //! [`submit`] for the same without HTTPS, [`bulk`] for batches, [`limit`] for the ceilings,
-//! [`peers`] for what others do, [`grow`], [`idle`], [`failover`].
+//! [`peers`] for what others do, [`grow`], [`idle`], [`failover`], [`regions`].
 //!
 //! They share: [`system`], what stands under load; [`client`], the lean HTTP client; [`partners`],
 //! who pays, and [`skew`], how often each; [`load`] and [`pace`], streams of payments; [`tally`] and
-//! [`latency`], what is counted; [`audit`], whether the books agree; [`settled`] and [`proc`], how
-//! the cluster is; [`report`] and [`svg`], how it is told. [`bare`] is for the criterion benches.
+//! [`latency`], what is counted; [`audit`], whether the books agree; [`settled`] and [`proc`], how the
+//! cluster is; [`report`] and [`svg`], how it is told. [`bare`] is for the
+//! criterion benches.
 //!
 //! The generator shares the machine with the system, so each of its requests has to be cheap: one
 //! thread, one buffer per connection, nothing parsed that is not needed.
@@ -21,6 +22,7 @@ pub mod idle;
 pub mod limit;
 pub mod pay;
 pub mod peers;
+pub mod regions;
 pub mod submit;
 
 pub mod audit;
@@ -54,5 +56,6 @@ pub async fn run(bench: &Bench) -> Result<Vec<Report>> {
         Bench::Grow(args) => Box::pin(grow::run(args)).await,
         Bench::Idle(args) => Box::pin(idle::run(args)).await,
         Bench::Failover(args) => Ok(vec![Box::pin(failover::run(args)).await?]),
+        Bench::Regions(args) => Box::pin(regions::run(args)).await,
     }
 }
