@@ -41,6 +41,8 @@ pub enum Bench {
     Failover(FailoverArgs),
     /// What payments take when regions are far apart, against one round trip to the nearest.
     Regions(RegionsArgs),
+    /// How long a replica takes to catch up by snapshot, and what becomes of payments meanwhile.
+    Catchup(CatchupArgs),
 }
 
 /// The bench of single payments.
@@ -243,6 +245,29 @@ pub struct RegionsArgs {
     /// Where the cluster's data lie while it runs; beside this binary unless told.
     #[arg(long)]
     pub data: Option<PathBuf>,
+}
+
+/// A replica that comes back.
+#[derive(Clone, Debug, Args)]
+pub struct CatchupArgs {
+    /// Payments in the shard when the replica comes back; it is away for the last tenth of them.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub payments: u64,
+    /// Payments a second, in an open loop, before and meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Connections that share them.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long payments are measured before, after a warm-up of 2 s.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners whose ledgers grow, and as many others that pay.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The cluster that is started, with one shard.
+    #[command(flatten)]
+    pub own: OwnArgs,
 }
 
 /// A cluster that is started for the run.

@@ -2,7 +2,7 @@
 //!
 //! [`cli`] is what may be asked. A file or folder for each bench: [`pay`] for single payments,
 //! [`submit`] for the same without HTTPS, [`bulk`] for batches, [`limit`] for the ceilings,
-//! [`peers`] for what others do, [`grow`], [`idle`], [`failover`], [`regions`].
+//! [`peers`] for what others do, [`grow`], [`idle`], [`failover`], [`regions`], [`catchup`].
 //!
 //! They share: [`system`], what stands under load; [`client`], the lean HTTP client; [`partners`],
 //! who pays, and [`skew`], how often each; [`load`] and [`pace`], streams of payments; [`tally`] and
@@ -16,6 +16,7 @@
 pub mod cli;
 
 pub mod bulk;
+pub mod catchup;
 pub mod failover;
 pub mod grow;
 pub mod idle;
@@ -57,5 +58,6 @@ pub async fn run(bench: &Bench) -> Result<Vec<Report>> {
         Bench::Idle(args) => Box::pin(idle::run(args)).await,
         Bench::Failover(args) => Ok(vec![Box::pin(failover::run(args)).await?]),
         Bench::Regions(args) => Box::pin(regions::run(args)).await,
+        Bench::Catchup(args) => Box::pin(catchup::run(args)).await,
     }
 }

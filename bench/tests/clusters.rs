@@ -7,6 +7,45 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
+/// Three nodes in as many regions that forget their logs soon.
+const FORGETFUL: &str = r#"
+[cluster]
+name = "forgetful"
+groups = 1
+replicas = 3
+
+[timing]
+heartbeat_ms = 100
+election_ms = [400, 700]
+
+[storage]
+segment_mib = 16
+log_cache_mib = 16
+store_cache_mib = 16
+min_free_mib = 64
+checkpoint_seconds = 1
+keep_checkpoints = 1
+
+[[node]]
+id = 1
+name = "fra-1"
+region = "eu-central"
+
+[[node]]
+id = 2
+name = "iad-1"
+region = "us-east"
+
+[[node]]
+id = 3
+name = "sin-1"
+region = "ap-southeast"
+
+[[frontend]]
+name = "fra-api-1"
+region = "eu-central"
+"#;
+
 /// Clusters of tests start one after the other, those of other packages as well.
 fn turn() -> File {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cluster.turn");
@@ -83,4 +122,37 @@ fn payments_take_no_less_than_a_round_trip_to_the_nearest_region() {
         );
         assert_eq!(number(line, "errors"), 0.0, "{line}");
     }
+}
+
+#[test]
+fn a_replica_that_was_away_catches_up_by_snapshot() {
+    let folder = TempDir::new().unwrap();
+    let topology = folder.path().join("forgetful.toml");
+    std::fs::write(&topology, FORGETFUL).unwrap();
+    let lines = run(&[
+        "catchup",
+        "--payments=20000",
+        "--rate=50",
+        "--connections=4",
+        "--partners=2",
+        "--duration=1s",
+        "--topology",
+        topology.to_str().unwrap(),
+    ]);
+    let names: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["bench"].as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["catchup, before", "catchup, a replica away", "catchup"]
+    );
+    let caught_up = &lines[2];
+    assert!(
+        number(caught_up, "payments_held") >= 20_000.0,
+        "{caught_up}"
+    );
+    assert!(number(caught_up, "snapshots") >= 1.0, "{caught_up}");
+    assert!(number(caught_up, "catch_up_seconds") > 0.0, "{caught_up}");
+    assert!(number(caught_up, "p99_ratio") > 0.0, "{caught_up}");
 }
