@@ -43,6 +43,8 @@ pub enum Bench {
     Regions(RegionsArgs),
     /// How long a replica takes to catch up by snapshot, and what becomes of payments meanwhile.
     Catchup(CatchupArgs),
+    /// How often memory is allocated for each payment, in the frontend and in the leader.
+    Allocations(AllocationsArgs),
 }
 
 /// The bench of single payments.
@@ -266,6 +268,23 @@ pub struct CatchupArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub partners: u32,
     /// The cluster that is started, with one shard.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// Allocations.
+#[derive(Clone, Debug, Args)]
+pub struct AllocationsArgs {
+    /// Connections; each sends its next payment when the last one is answered.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long they are counted, after a warm-up of 2 s.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners that pay; the n-th pays 1/n as often as the first.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The cluster that is started, with one shard and one frontend.
     #[command(flatten)]
     pub own: OwnArgs,
 }

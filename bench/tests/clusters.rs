@@ -156,3 +156,27 @@ fn a_replica_that_was_away_catches_up_by_snapshot() {
     assert!(number(caught_up, "catch_up_seconds") > 0.0, "{caught_up}");
     assert!(number(caught_up, "p99_ratio") > 0.0, "{caught_up}");
 }
+
+#[test]
+fn frontend_and_leader_count_what_they_allocate() {
+    let lines = run(&[
+        "allocations",
+        "--connections=4",
+        "--partners=10",
+        "--duration=1s",
+    ]);
+    let line = &lines[0];
+    for kind in ["frontend", "leader", "follower"] {
+        let allocations = number(line, &format!("{kind}_allocations"));
+        assert!(allocations >= 1.0, "{kind}: {line}");
+        // Nothing is smaller than a byte.
+        assert!(
+            number(line, &format!("{kind}_bytes")) >= allocations,
+            "{kind}: {line}"
+        );
+        assert!(
+            number(line, &format!("{kind}_idle_allocations_per_second")) > 0.0,
+            "{kind}: {line}"
+        );
+    }
+}
