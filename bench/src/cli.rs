@@ -39,6 +39,12 @@ pub enum Bench {
     Idle(IdleArgs),
     /// How long payments stop when a leader is killed.
     Failover(FailoverArgs),
+    /// What payments take when regions are far apart, against one round trip to the nearest.
+    Regions(RegionsArgs),
+    /// How long a replica takes to catch up by snapshot, and what becomes of payments meanwhile.
+    Catchup(CatchupArgs),
+    /// How often memory is allocated for each payment, in the frontend and in the leader.
+    Allocations(AllocationsArgs),
 }
 
 /// The bench of single payments.
@@ -212,6 +218,73 @@ pub struct FailoverArgs {
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub partners: u32,
     /// The cluster that is started.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// Regions far apart.
+#[derive(Clone, Debug, Args)]
+pub struct RegionsArgs {
+    /// Round trips in milliseconds: from the first region to the second, from the first to the
+    /// third, from the second to the third.
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "30,80,150",
+        value_parser = clap::value_parser!(u32).range(1..=1_000)
+    )]
+    pub round_trips: Vec<u32>,
+    /// Connections to the frontend of each region, one region after the other; few, for this is
+    /// about latency.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub connections: u32,
+    /// For how long each region is measured, after a warm-up of 2 s that is not counted.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners at home in each region.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub partners: u32,
+    /// Where the cluster's data lie while it runs; beside this binary unless told.
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+}
+
+/// A replica that comes back.
+#[derive(Clone, Debug, Args)]
+pub struct CatchupArgs {
+    /// Payments in the shard when the replica comes back; it is away for the last tenth of them.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub payments: u64,
+    /// Payments a second, in an open loop, before and meanwhile.
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+    /// Connections that share them.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long payments are measured before, after a warm-up of 2 s.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners whose ledgers grow, and as many others that pay.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The cluster that is started, with one shard.
+    #[command(flatten)]
+    pub own: OwnArgs,
+}
+
+/// Allocations.
+#[derive(Clone, Debug, Args)]
+pub struct AllocationsArgs {
+    /// Connections; each sends its next payment when the last one is answered.
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: u32,
+    /// For how long they are counted, after a warm-up of 2 s.
+    #[arg(long, default_value = "20s", value_parser = duration)]
+    pub duration: Duration,
+    /// Partners that pay; the n-th pays 1/n as often as the first.
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub partners: u32,
+    /// The cluster that is started, with one shard and one frontend.
     #[command(flatten)]
     pub own: OwnArgs,
 }

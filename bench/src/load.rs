@@ -8,6 +8,7 @@ use crate::tally::{Fate, Tally, fate, fate_of_error};
 use anyhow::{Context, Result};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
@@ -65,7 +66,8 @@ struct Flow {
     name: String,
     tally: RefCell<Tally>,
     measured_from: Instant,
-    ends: Instant,
+    /// Sooner than planned, if what the streams are to accompany is over.
+    ends: Cell<Instant>,
     last_answer: Cell<Instant>,
 }
 
@@ -73,6 +75,15 @@ impl Load {
     /// Lets streams flow together, and tells how it goes every second. Runs within a
     /// [`tokio::task::LocalSet`].
     pub async fn run(&self, streams: &[Stream]) -> Result<Vec<Streamed>> {
+        self.run_beside(streams, std::future::pending()).await
+    }
+
+    /// The same, but no longer than until something else is over.
+    pub async fn run_beside(
+        &self,
+        streams: &[Stream],
+        other: impl Future<Output = ()>,
+    ) -> Result<Vec<Streamed>> {
         let began = Instant::now();
         let (measured_from, ends) = (began + WARM_UP, began + WARM_UP + self.duration);
         let run = run_name();
@@ -87,7 +98,7 @@ impl Load {
                     name: format!("{run}-{at}"),
                     tally: RefCell::new(Tally::new(self.partners.len())),
                     measured_from,
-                    ends,
+                    ends: Cell::new(ends),
                     last_answer: Cell::new(began),
                 })
             })
@@ -99,8 +110,19 @@ impl Load {
             }
         }
         let progress = tokio::task::spawn_local(progress(flows.clone()));
-        while let Some(ended) = connections.join_next().await {
-            ended.context("a connection's task panicked")?;
+        let (mut other, mut over) = (pin!(other), false);
+        loop {
+            tokio::select! {
+                ended = connections.join_next() => match ended {
+                    Some(ended) => ended.context("a connection's task panicked")?,
+                    None => break,
+                },
+                () = &mut other, if !over => {
+                    over = true;
+                    let now = Instant::now();
+                    flows.iter().for_each(|flow| flow.ends.set(ends.min(now)));
+                }
+            }
         }
         progress.abort();
         Ok(flows.iter().map(|flow| flow.streamed()).collect())
@@ -118,15 +140,16 @@ impl Flow {
 
     /// When the next payment is meant to be sent; nothing at the end.
     async fn next(&self) -> Option<Instant> {
-        match &self.pace {
+        let next = match &self.pace {
             Some(pace) => pace.next().await,
-            None => Some(Instant::now()).filter(|now| *now < self.ends),
-        }
+            None => Some(Instant::now()),
+        };
+        next.filter(|next| *next < self.ends.get())
     }
 
     /// An open loop that cannot keep up must end all the same.
     fn is_hopeless(&self) -> bool {
-        self.pace.is_some() && Instant::now() > self.ends + GRACE
+        self.pace.is_some() && Instant::now() > self.ends.get() + GRACE
     }
 
     fn failed(&self, reason: String, fate: Fate) -> Fate {

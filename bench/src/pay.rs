@@ -8,7 +8,7 @@ use crate::partners::{self, Partner};
 use crate::report::Report;
 use crate::skew::{Zipf, first_share};
 use crate::system::System;
-use crate::tally::Moved;
+use crate::tally::{Moved, Tally};
 use anyhow::{Context, Result};
 use std::rc::Rc;
 use std::time::Duration;
@@ -134,31 +134,38 @@ fn report(name: &str, streamed: &Streamed, args: &PayArgs) -> Report {
 }
 
 /// What all streams of the run moved, to be held against the books.
-struct Books<'a> {
+pub struct Books<'a> {
     load: &'a Load,
     moved: Vec<Moved>,
 }
 
 impl<'a> Books<'a> {
-    fn new(load: &'a Load) -> Books<'a> {
+    /// Nothing yet.
+    pub fn new(load: &'a Load) -> Books<'a> {
         Books {
             load,
             moved: vec![Moved::default(); load.partners.len()],
         }
     }
 
-    async fn run(&mut self, streams: &[Stream]) -> Result<Vec<Streamed>> {
+    /// Lets streams flow, as [`Load::run`] does.
+    pub async fn run(&mut self, streams: &[Stream]) -> Result<Vec<Streamed>> {
         let streamed = self.load.run(streams).await?;
         for one in &streamed {
-            for (sum, more) in self.moved.iter_mut().zip(&one.tally.moved) {
-                sum.surely += more.surely;
-                sum.perhaps += more.perhaps;
-            }
+            self.add(&one.tally);
         }
         Ok(streamed)
     }
 
-    async fn audit(&self) -> Result<audit::Audit> {
+    /// What a stream moved that flowed in another way.
+    pub fn add(&mut self, tally: &Tally) {
+        for (sum, more) in self.moved.iter_mut().zip(&tally.moved) {
+            sum.add(*more);
+        }
+    }
+
+    /// Whether the wallets hold what they should.
+    pub async fn audit(&self) -> Result<audit::Audit> {
         eprintln!("auditing {} wallets", self.load.partners.len());
         let partners: &Rc<[Partner]> = &self.load.partners;
         audit::audit(&self.load.api, partners, &self.moved).await

@@ -5,9 +5,10 @@ use crate::client::Target;
 use crate::partners::Doors;
 use anyhow::{Context, Result, bail};
 use florin_node::cluster::process::Restart;
+use florin_node::cluster::seat::Seat;
 use florin_node::cluster::{Cluster, ClusterOptions, Topology};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -66,7 +67,22 @@ impl System {
 
     /// Starts a cluster of this topology for the run.
     pub async fn of(topology: Topology, args: &OwnArgs, restart: Restart) -> Result<System> {
-        started(topology, args, restart).await
+        System::seated(topology, args, restart, BTreeMap::new()).await
+    }
+
+    /// The same, with its processes in these seats, by their names.
+    pub async fn seated(
+        topology: Topology,
+        args: &OwnArgs,
+        restart: Restart,
+        seats: BTreeMap<String, Seat>,
+    ) -> Result<System> {
+        started(topology, args, restart, seats).await
+    }
+
+    /// Where to knock at one of the frontends of a cluster that was started for the run.
+    pub fn doors_at(&self, frontend: usize) -> Result<Doors> {
+        doors_of(self.cluster()?, frontend)
     }
 
     /// The cluster, if it was started for the run.
@@ -109,28 +125,31 @@ pub fn folder(data: Option<&Path>) -> Result<TempDir> {
         .context("no folder for the data")
 }
 
-async fn started(topology: Topology, args: &OwnArgs, restart: Restart) -> Result<System> {
+async fn started(
+    topology: Topology,
+    args: &OwnArgs,
+    restart: Restart,
+    seats: BTreeMap<String, Seat>,
+) -> Result<System> {
     let folder = folder(args.data.as_deref())?;
     let options = ClusterOptions::new(folder.path())
         .context("build it with `cargo build --release --bin florin`")?;
-    let options = ClusterOptions { restart, ..options };
+    let options = ClusterOptions {
+        restart,
+        seats,
+        ..options
+    };
     let name = topology.cluster.name.clone();
     eprintln!("starting the cluster {name} in {}", folder.path().display());
     let cluster = Cluster::start(topology, options).await?;
-    let url = cluster.urls().into_iter().next();
-    let url = url.context("the topology has no frontend")?;
     let regions = cluster.topology().regions();
     Ok(System {
-        doors: doors(
-            &url,
-            &cluster.ca(),
-            &cluster.admin_url(0),
-            cluster.admin_token(),
-        )?,
+        doors: doors_of(&cluster, 0)?,
         regions: regions.into_iter().map(str::to_owned).collect(),
         description: format!(
-            "the cluster {name} of {} nodes at {url}",
-            cluster.nodes().len()
+            "the cluster {name} of {} nodes at {}",
+            cluster.nodes().len(),
+            cluster.urls().join(", ")
         ),
         own: Some((cluster, folder)),
     })
@@ -147,6 +166,16 @@ fn attached_by_file(path: &Path) -> Result<System> {
         description: format!("the cluster at {}", ready.url),
         own: None,
     })
+}
+
+fn doors_of(cluster: &Cluster, frontend: usize) -> Result<Doors> {
+    let url = cluster.urls().into_iter().nth(frontend);
+    doors(
+        &url.with_context(|| format!("the topology has no frontend {frontend}"))?,
+        &cluster.ca(),
+        &cluster.admin_url(frontend),
+        cluster.admin_token(),
+    )
 }
 
 fn doors(url: &str, ca: &Path, admin_url: &str, token: &str) -> Result<Doors> {

@@ -27,6 +27,14 @@ pub struct Moved {
     pub perhaps: u64,
 }
 
+impl Moved {
+    /// Adds what was moved besides.
+    pub fn add(&mut self, more: Moved) {
+        self.surely += more.surely;
+        self.perhaps += more.perhaps;
+    }
+}
+
 /// Everything that is counted. Rates and latencies are of the measured requests: those that
 /// started after the warm-up. Sums are of all.
 #[derive(Clone, Debug)]

@@ -2,17 +2,25 @@
 
 use clap::Parser;
 use florin_bench::cli::Cli;
+use florin_bench::counted::{self, Counting};
 use std::process::ExitCode;
 use tokio::task::LocalSet;
 
-/// The same as the product's, for parts of the product run in this process too.
+/// The same as the product's, for parts of the product run in this process too. It counts in
+/// processes of `allocations` alone.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Counting<mimalloc::MiMalloc> = Counting(mimalloc::MiMalloc);
+
+fn main() -> ExitCode {
+    match counted::run_if_asked(std::env::args_os()) {
+        Some(code) => code,
+        None => measure(&Cli::parse()),
+    }
+}
 
 // One thread: what the load generator takes, the system under load has not.
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let asked = Cli::parse();
+async fn measure(asked: &Cli) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("this is a debug build: its figures say nothing about a release");
     }
