@@ -6,9 +6,10 @@ use std::time::Duration;
 pub const IN_FLIGHT: usize = 24;
 /// Operations on one account that may stay without any answer for a search to take them on.
 pub const UNKNOWN_OPERATIONS: usize = 16;
-/// States that a search for an order looks at, for each window, before it gives up.
+/// States that searches for an order look at, in all windows of a history together, before they give
+/// up: a run's time is bounded, whatever its history.
 pub const SEARCH_STATES: usize = 2_000_000;
-// The unknown are bits of a word, and every set of them may have to be looked at.
+// The unknown are bits of a word, and every set of them is written down.
 const _: () = assert!(UNKNOWN_OPERATIONS < 64 && (1 << UNKNOWN_OPERATIONS) < SEARCH_STATES);
 /// Sessions of a partner that an open load makes at most.
 pub const SESSIONS: usize = 4_096;

@@ -87,8 +87,9 @@ fn child(program: &std::path::Path, seed: u64, arguments: &Arguments) -> Summary
             let why = String::from_utf8_lossy(&output.stderr);
             let last: Vec<_> = why.lines().rev().take(5).collect();
             lost(format!(
-                "it ended without a verdict, {}: {}",
+                "it ended without a verdict, {}, after it said \"{}\": {}",
                 output.status,
+                said.lines().last().unwrap_or_default().trim(),
                 last.join(" / ")
             ))
         }

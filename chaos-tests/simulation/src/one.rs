@@ -21,7 +21,7 @@ pub(crate) const SUMMARY: &str = "summary ";
 /// The simulation's stack: a debug build's futures are deep.
 const STACK: usize = 64 << 20;
 /// Seconds of a processor's time after which a run is ended: a run takes one or a few, and where
-/// simulated time stands still it would never end.
+/// simulated time stands still it would never end. Judging it is bounded by the checkers themselves.
 const PROCESSOR_SECONDS: u64 = 120;
 
 /// A run in one line.
@@ -94,6 +94,12 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Result<u8> {
     if let Some(mut trace) = trace {
         trace.flush()?;
     }
+    // Whoever finds a run that takes for ever knows by this whether it is the cluster or a checker.
+    let simulated = ended.elapsed.as_millis();
+    println!(
+        "{simulated} ms were simulated in {} ms; judging",
+        real.as_millis()
+    );
     let history = history(&config, &record, arguments);
     if let Some(path) = &arguments.history {
         write(path, &history)?;

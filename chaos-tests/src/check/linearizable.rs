@@ -10,7 +10,7 @@
 //! that was answered has happened, so the search before it and the search after it share nothing
 //! but the balance and which of the unknown have happened. Windows in which more is in flight at
 //! once than [`IN_FLIGHT`] are no short histories; they are counted, and left to order. A search
-//! that takes too long is inconclusive.
+//! that takes too long, over all windows together, is inconclusive.
 
 mod events;
 mod search;
@@ -19,22 +19,29 @@ use crate::history::keys::Keys;
 use crate::history::{Account, Answer, History, Request};
 use crate::limits::{IN_FLIGHT, SEARCH_STATES, UNKNOWN_OPERATIONS};
 use crate::verdict::{Finding, Verdict, Wrongs};
-use search::{Event, Found, Start, search};
+use search::{Event, Found, Start, Unknown, search};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was looked at.
-#[derive(Default)]
 struct Tally {
     events: usize,
     windows: usize,
     too_busy: usize,
     given_up: Option<String>,
+    /// States that may still be looked at.
+    states: usize,
 }
 
 /// Searches for an order, account by account.
 pub fn check(history: &History) -> Verdict {
     let mut wrongs = Wrongs::new("linearizable");
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        events: 0,
+        windows: 0,
+        too_busy: 0,
+        given_up: None,
+        states: SEARCH_STATES,
+    };
     let read = accounts_read(history);
     let mut known: BTreeMap<&str, &Account> = BTreeMap::new();
     for account in &history.accounts {
@@ -54,6 +61,7 @@ pub fn check(history: &History) -> Verdict {
         windows,
         too_busy,
         given_up,
+        states: _,
     } = tally;
     let otherwise = match given_up {
         Some(why) => Finding::Inconclusive(why),
@@ -100,24 +108,25 @@ fn one_account(account: &Account, events: &[Event], tally: &mut Tally, wrongs: &
         return;
     }
     tally.events += events.len();
+    let unknown = Unknown::new(unknown);
     let mut start = Start::beginning();
     let mut rest = &certain[..];
     while let Some((window, in_flight, after)) = first_window(rest) {
         rest = after;
         if in_flight > IN_FLIGHT {
             tally.too_busy += 1;
-            start = start.after_anything(window, &unknown);
+            start = start.after_anything(window);
             continue;
         }
         tally.windows += 1;
-        match search(window, &unknown, &start, account.floored, SEARCH_STATES) {
+        match search(window, &unknown, &start, account.floored, &mut tally.states) {
             Found::Order(end) => start = end,
             Found::GaveUp => {
                 let count = window.len();
                 let why =
                     format!("the search for an order of {count} operations on {id} took too long");
                 tally.given_up = Some(why);
-                start = start.after_anything(window, &unknown);
+                return;
             }
             Found::None { stuck } => {
                 let count = window.len();

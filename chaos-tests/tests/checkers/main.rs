@@ -7,6 +7,7 @@ mod clients;
 mod files;
 mod oracle;
 mod reports;
+mod search;
 mod unknown;
 
 use florin_chaos::history::{History, lines};

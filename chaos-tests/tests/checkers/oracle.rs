@@ -13,14 +13,14 @@ const HISTORIES: u64 = 4_000;
 struct Wallet(i64);
 
 #[derive(Clone, Debug, Hash, PartialEq)]
-enum Asked {
+pub(super) enum Asked {
     Credit(u64),
     Debit(u64),
     Read,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq)]
-enum Told {
+pub(super) enum Told {
     Done,
     TooLittle,
     Balance(i64),
@@ -42,12 +42,12 @@ impl SequentialSpec for Wallet {
 }
 
 /// An operation with the moment at which it really happened, if it did.
-struct Lived {
-    asked: Asked,
-    invoked: u64,
-    happened: Option<u64>,
-    returned: u64,
-    told: Option<Told>,
+pub(super) struct Lived {
+    pub(super) asked: Asked,
+    pub(super) invoked: u64,
+    pub(super) happened: Option<u64>,
+    pub(super) returned: u64,
+    pub(super) told: Option<Told>,
 }
 
 struct Chance(u64);
@@ -106,7 +106,7 @@ fn lived(chance: &mut Chance) -> Vec<Lived> {
     all
 }
 
-fn history(all: &[Lived]) -> History {
+pub(super) fn history(all: &[Lived]) -> History {
     let account = |id: &str, grows_by, floored| Account {
         id: id.into(),
         grows_by,

@@ -2,8 +2,16 @@
 //!
 //! Changes commute, so the balance follows from which of them have been put in order: a set of
 //! events is a whole state, and one that was seen before need not be looked at again.
+//!
+//! What is unknown may happen at any time after it was asked, so in every order there is it can be
+//! moved later until something stands behind it that would not be right without it: a balance that
+//! was seen, or a change for which there would be too little. Only there is it put in order, so the
+//! sets of the unknown that are looked at are those that an answer asks for, and not all there are.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Ways in which a window may end that are compared with each other.
+const COMPARED: usize = 1_000;
 
 /// Something that was done to an account.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +37,45 @@ pub(super) enum What {
     TooLittleFor(i128),
 }
 
+/// What was never answered.
+pub(super) struct Unknown {
+    events: Vec<Event>,
+    /// The sets of them, a bit for each, by what they add up to.
+    sets: HashMap<i128, Vec<u64>>,
+}
+
+impl Unknown {
+    /// Takes few: all their sets are written down.
+    pub(super) fn new(events: Vec<Event>) -> Unknown {
+        let mut sets: HashMap<i128, Vec<u64>> = HashMap::new();
+        for set in 0..1 << events.len() {
+            let sum = members(&events, set).map(|(_, event)| change(event)).sum();
+            sets.entry(sum).or_default().push(set);
+        }
+        Unknown { events, sets }
+    }
+
+    /// Those that were asked by then.
+    fn asked_by(&self, by: u64) -> u64 {
+        let bits = self.events.iter().enumerate();
+        let asked = bits.filter(|(_, event)| event.invoked <= by);
+        asked.fold(0, |set, (bit, _)| set | 1 << bit)
+    }
+
+    fn sum(&self, set: u64) -> i128 {
+        members(&self.events, set)
+            .map(|(_, event)| change(event))
+            .sum()
+    }
+}
+
+fn members(events: &[Event], set: u64) -> impl Iterator<Item = (usize, &Event)> {
+    let bits = events.iter().enumerate();
+    bits.filter(move |(bit, _)| set >> bit & 1 == 1)
+}
+
 /// How an account may stand when a window begins: the sum of what certainly happened, and each set
-/// of unknown events, a bit for each, that may have happened as well.
+/// of unknown events, a bit for each, that must have happened as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Start {
     sum: i128,
@@ -60,39 +105,33 @@ impl Start {
         }
     }
 
-    /// After a window that is not looked into: what was answered happened, and of the unknown
-    /// whatever was asked by then.
-    pub(super) fn after_anything(&self, window: &[Event], unknown: &[Event]) -> Start {
-        let end = window.iter().filter_map(|one| one.returned).max();
-        let end = end.unwrap_or_default();
-        let mut sets = self.unknown.clone();
-        for (bit, event) in unknown.iter().enumerate() {
-            if event.invoked <= end {
-                let with: Vec<u64> = sets.iter().map(|set| set | 1 << bit).collect();
-                sets.extend(with);
-            }
-        }
+    /// After a window that is not looked into: what was answered happened. What is unknown may have
+    /// happened in it; that is no different from happening when the next one begins.
+    pub(super) fn after_anything(&self, window: &[Event]) -> Start {
         Start {
             sum: self.sum + sum(window),
-            unknown: sets,
+            unknown: self.unknown.clone(),
         }
     }
 }
 
 /// What the changes add up to.
 fn sum(events: &[Event]) -> i128 {
-    let changes = events.iter().map(|event| match event.what {
+    events.iter().map(change).sum()
+}
+
+fn change(event: &Event) -> i128 {
+    match event.what {
         What::Change(change) => change,
         What::Read(_) | What::TooLittleFor(_) => 0,
-    });
-    changes.sum()
+    }
 }
 
 /// What has been put in order.
 #[derive(Clone)]
 struct State {
     done: Vec<u64>,
-    /// The unknown that happened.
+    /// The unknown that were put in order.
     unknown: u64,
     balance: i128,
     /// Every event before this one is done.
@@ -105,18 +144,19 @@ struct State {
 struct Search<'a> {
     /// Sorted by when they were invoked; all of them were answered.
     events: &'a [Event],
-    unknown: &'a [Event],
+    unknown: &'a Unknown,
     floored: bool,
 }
 
 /// Searches for an order of a window's events, among which any of `unknown` may stand that were
-/// asked early enough. `floored`: no change may take the balance below zero.
+/// asked early enough. `floored`: no change may take the balance below zero. Each state that is come
+/// to is taken from `states`, also one that was seen before; when they run out the search gives up.
 pub(super) fn search(
     events: &[Event],
-    unknown: &[Event],
+    unknown: &Unknown,
     start: &Start,
     floored: bool,
-    states: usize,
+    states: &mut usize,
 ) -> Found {
     let search = Search {
         events,
@@ -127,76 +167,127 @@ pub(super) fn search(
     let mut seen: HashSet<(Vec<u64>, u64)> = HashSet::new();
     let mut closest = (usize::MAX, None);
     let mut ends = BTreeSet::new();
-    let possible = start.after_anything(events, unknown).unknown.len();
     while let Some(mut state) = waiting.pop() {
-        let candidates = state.settle(events);
+        // After a window that was not looked into, the unknown must first make up for what is lacking.
+        let lacking = floored && state.balance < 0;
+        let candidates = if lacking {
+            Vec::new()
+        } else {
+            state.settle(events)
+        };
         if !seen.insert((state.done.clone(), state.unknown)) {
             continue;
         }
-        if seen.len() > states {
-            return Found::GaveUp;
-        }
         if state.left == 0 {
             ends.insert(state.unknown);
-            // Every way to go on matters if something is unknown; else there is just this one.
-            if ends.len() == possible {
+            // What the window did not ask for can still be put in order after it.
+            if start.unknown.is_subset(&ends) {
                 break;
             }
-        } else if state.left < closest.0 {
+            continue;
+        }
+        if state.left < closest.0 {
             closest = (state.left, state.most_urgent(events));
         }
-        waiting.extend(search.next(&state, candidates));
+        let next = search.next(&state, &candidates, lacking);
+        let Some(fewer) = states.checked_sub(1 + next.len()) else {
+            return Found::GaveUp;
+        };
+        *states = fewer;
+        waiting.extend(next);
     }
     if ends.is_empty() {
         return Found::None { stuck: closest.1 };
     }
     Found::Order(Start {
         sum: start.sum + sum(events),
-        unknown: ends,
+        unknown: least(&ends),
     })
+}
+
+/// Those sets that no other is a part of: whatever may follow the larger may follow the smaller. Too
+/// many are left as they are, for each is compared with each.
+fn least(sets: &BTreeSet<u64>) -> BTreeSet<u64> {
+    if sets.len() > COMPARED {
+        return sets.clone();
+    }
+    let has_part = |set: u64| sets.iter().any(|part| *part != set && part & !set == 0);
+    sets.iter().copied().filter(|set| !has_part(*set)).collect()
 }
 
 impl Search<'_> {
     fn states(&self, start: &Start) -> Vec<State> {
-        let sets = start.unknown.iter().map(|set| {
-            let bits = self.unknown.iter().enumerate();
-            let done = bits.filter(|(bit, _)| set >> bit & 1 == 1);
-            let extra: i128 = done.map(|(_, one)| sum(std::slice::from_ref(one))).sum();
-            State {
-                done: vec![0; self.events.len().div_ceil(64)],
-                unknown: *set,
-                balance: start.sum + extra,
-                first: 0,
-                left: self.events.len(),
-            }
+        let sets = start.unknown.iter().map(|set| State {
+            done: vec![0; self.events.len().div_ceil(64)],
+            unknown: *set,
+            balance: start.sum + self.unknown.sum(*set),
+            first: 0,
+            left: self.events.len(),
         });
         sets.collect()
     }
 
     /// What may follow; the last is to be tried first.
-    fn next(&self, state: &State, candidates: Vec<usize>) -> Vec<State> {
+    fn next(&self, state: &State, candidates: &[usize], lacking: bool) -> Vec<State> {
         // An unknown one that was asked after something must have happened comes after it.
-        let by = state.deadline(self.events);
-        let bits = self.unknown.iter().enumerate();
-        let possible = bits.filter(|(bit, one)| state.unknown >> bit & 1 == 0 && one.invoked <= by);
-        let unknown = possible.filter_map(|(bit, one)| {
-            let mut next = state.with_change(one.what, self.floored)?;
-            next.unknown |= 1 << bit;
-            Some(next)
-        });
-        let mut next: Vec<State> = unknown.collect();
-        let mut certain: Vec<(u64, State)> = candidates
-            .into_iter()
-            .filter_map(|at| {
-                let event = &self.events[at];
-                let mut next = state.with_change(event.what, self.floored)?;
-                next.put(self.events, at);
-                Some((event.returned.unwrap_or(u64::MAX), next))
-            })
-            .collect();
+        let asked = self.unknown.asked_by(state.deadline(self.events)) & !state.unknown;
+        let mut certain: Vec<(u64, State)> = Vec::new();
+        let mut next = Vec::new();
+        let (mut more, mut any) = (lacking, false);
+        for at in candidates {
+            let event = &self.events[*at];
+            match event.what {
+                What::Change(_) => match state.with_change(event.what, self.floored) {
+                    Some(mut next) => {
+                        next.put(self.events, *at);
+                        certain.push((event.returned.unwrap_or(u64::MAX), next));
+                    }
+                    None => more = true,
+                },
+                What::Read(seen) => next.extend(self.explained(state, asked, seen)),
+                What::TooLittleFor(amount) => any |= self.lowest(state, asked) < amount,
+            }
+        }
+        next.extend(self.unknown_next(state, asked, more, any));
         certain.sort_by_key(|(by, _)| std::cmp::Reverse(*by));
         next.extend(certain.into_iter().map(|(_, state)| state));
         next
+    }
+
+    /// With each set of the unknown that explains a balance that was seen. Those that add to it come
+    /// first, so nothing of it takes the balance below zero if that is not what was seen.
+    fn explained(&self, state: &State, asked: u64, seen: i128) -> impl Iterator<Item = State> {
+        let missing = seen - state.balance + self.unknown.sum(state.unknown);
+        let sets = self.unknown.sets.get(&missing).into_iter().flatten();
+        let fits = move |set: &&u64| {
+            (**set & state.unknown) == state.unknown && **set & !(state.unknown | asked) == 0
+        };
+        let possible = seen >= 0 || !self.floored;
+        sets.filter(fits)
+            .filter(move |_| possible)
+            .map(move |set| State {
+                unknown: *set,
+                balance: seen,
+                ..state.clone()
+            })
+    }
+
+    /// The lowest that the balance could be after any of these.
+    fn lowest(&self, state: &State, asked: u64) -> i128 {
+        let changes = members(&self.unknown.events, asked).map(|(_, event)| change(event));
+        state.balance + changes.filter(|change| *change < 0).sum::<i128>()
+    }
+
+    /// With one more of the unknown: one that adds something if there is too little, or any.
+    fn unknown_next(&self, state: &State, asked: u64, more: bool, any: bool) -> Vec<State> {
+        let wanted = |event: &Event| any || (more && change(event) > 0);
+        let asked = members(&self.unknown.events, asked).filter(|(_, event)| wanted(event));
+        let with = asked.filter_map(|(bit, event)| {
+            let mut next = state.with_change(event.what, self.floored)?;
+            next.unknown |= 1 << bit;
+            Some(next)
+        });
+        with.collect()
     }
 }
 
