@@ -292,7 +292,7 @@ pub struct AllocationsArgs {
 /// A cluster that is started for the run.
 #[derive(Clone, Debug, Default, Args)]
 pub struct OwnArgs {
-    /// The topology of the cluster to start; three nodes in three regions unless told.
+    /// The topology of the cluster to start; `cluster-configs/one-machine.toml` unless told.
     #[arg(long)]
     pub topology: Option<PathBuf>,
     /// Where its data lie while it runs; beside this binary unless told.

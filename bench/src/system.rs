@@ -109,7 +109,7 @@ impl System {
 pub fn topology(args: &OwnArgs) -> Result<Topology> {
     Ok(match &args.topology {
         Some(file) => Topology::load(file)?,
-        None => Topology::three_regions()?,
+        None => Topology::one_machine()?,
     })
 }
 

@@ -120,7 +120,8 @@ impl Cluster {
     pub async fn start(topology: Topology, options: ClusterOptions) -> Result<Cluster> {
         let by = Instant::now() + options.patience;
         let prepared = files::prepare(&topology, &options.folder, &options.seats)?;
-        let nodes = start_all(prepared.nodes, &options)?;
+        let threads = threads(prepared.nodes.len() + prepared.frontends.len());
+        let nodes = start_all(prepared.nodes, &options, threads)?;
         let layout = Layout::new(options.folder.join("certs"));
         let dialer = operator(&layout)?.reaching(options.reach.clone());
         let addresses: Vec<String> = nodes.iter().map(|(member, _)| member.address()).collect();
@@ -136,7 +137,7 @@ impl Cluster {
             formed = formed => formed.context("the nodes did not become a cluster")?,
             died = first_death(&nodes) => bail!(died),
         };
-        let frontends = start_all(prepared.frontends, &options)?;
+        let frontends = start_all(prepared.frontends, &options, threads)?;
         let router = Router::connect(RouterOptions {
             seeds: addresses,
             cluster: topology.cluster.name.clone(),
@@ -359,10 +360,21 @@ fn operator(layout: &Layout) -> Result<Dialer> {
     Ok(Dialer::new(&tls, OPERATOR_NAME)?)
 }
 
-fn start_all(members: Vec<Member>, options: &ClusterOptions) -> Result<Vec<(Member, Supervised)>> {
+/// The threads that each of so many processes on this machine gets for its tasks. With one for each
+/// processor, as a process takes that has a machine of its own, they would mostly wake each other up.
+fn threads(processes: usize) -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    (processors / processes.max(1)).max(1)
+}
+
+fn start_all(
+    members: Vec<Member>,
+    options: &ClusterOptions,
+    threads: usize,
+) -> Result<Vec<(Member, Supervised)>> {
     let mut started = Vec::new();
     for member in members {
-        let child = Supervised::start(member.spec(&options.program), options.restart)
+        let child = Supervised::start(member.spec(&options.program, threads), options.restart)
             .with_context(|| format!("cannot start {}", options.program.display()))?;
         started.push((member, child));
     }

@@ -2,13 +2,14 @@
 //!
 //! Read in this order: [`options`] is what a node brings, [`host`] runs all groups of a node,
 //! [`group`] is one of them (propose, read, leadership), [`members`] how its members change, [`status`]
-//! what it says about itself, [`roles`] what a peer's certificate says. Inside: `types` names openraft's
+//! what it says about itself, [`roles`] what a peer's certificate says, [`turn`] how messages come to
+//! travel together. Inside: `types` names openraft's
 //! types, `log_store` and `machine` fit storage's log and ledger to openraft, `proposer` gathers
 //! requests into batches, `transport` carries messages, `snapshot` carries whole ledgers,
 //! `persister` writes ledgers behind the log, `scrubber` reads them again, `spread` moves leaders to
 //! where they should be, `clocks` says what time it is when one clock is wrong, [`blocking`] does
 //! what may block, `repair` makes a damaged replica whole before it takes part,
-//! `elections` says when followers stand.
+//! `elections` says when followers stand, `runtime` is what consensus runs on.
 //!
 //! openraft is known to this room alone; none of its types leaves it.
 
@@ -26,6 +27,7 @@ pub mod members;
 pub mod options;
 pub mod roles;
 pub mod status;
+pub mod turn;
 
 mod clocks;
 mod elections;
@@ -37,6 +39,7 @@ mod persister;
 mod proposer;
 mod repair;
 mod replicated;
+mod runtime;
 mod scrubber;
 mod snapshot;
 mod spread;
@@ -50,3 +53,4 @@ pub use members::ChangeMembersError;
 pub use options::{Connect, HostOptions, Io, Member, SystemClock, TcpConnect};
 pub use roles::PeerRoles;
 pub use status::{GroupStatus, PeerStatus, Role, Scrubbed};
+pub use turn::Turn;

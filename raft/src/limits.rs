@@ -17,8 +17,14 @@ pub const ENTRY_BYTES: usize = COMMAND_BYTES + 64;
 pub const BATCHES_UNDER_WAY: usize = 64;
 /// Bytes of batches of one group that are proposed and not answered.
 pub const BYTES_UNDER_WAY: usize = 8 << 20;
-/// How long requests gather while a batch is under way.
+/// How long requests gather while a batch is under way, where answers take long.
 pub const GATHER: Duration = Duration::from_millis(1);
+/// Where batches are answered sooner than this, requests gather until one is, and so long at most.
+pub const NEAR: Duration = Duration::from_millis(5);
+/// So many requests go without waiting longer, if no more than as many are under way.
+pub const BATCH_WORTH: usize = 16;
+/// The shortest pause of consensus that is one: tokio's timer makes a millisecond or two of any.
+pub const PAUSE_LEAST: Duration = Duration::from_micros(2);
 /// How often requests whose deadline has passed are answered.
 pub const SWEEP_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a tick may wait for its decision.
@@ -38,6 +44,8 @@ pub const APPEND_BYTES: usize = 2 << 20;
 pub const APPENDS_IN_FLIGHT: usize = 16;
 /// Messages that wait for one peer, of all groups together.
 pub const PEER_QUEUE: usize = 4_096;
+/// Messages in a frame that nobody else's message is waited for.
+pub const FRAME_MESSAGES: usize = 64;
 /// Bytes after which a frame is closed.
 pub const FRAME_BYTES: usize = 1 << 20;
 /// The largest message that is accepted from a peer.
@@ -48,6 +56,8 @@ pub const WINDOW_BYTES: u32 = 8 << 20;
 pub const INBOX_PER_SESSION: usize = 64;
 /// Questions of one stream that are answered at the same time.
 pub const CALLS_PER_STREAM: usize = 1_024;
+/// How long the news that something is committed waits for entries to travel with.
+pub const COMMIT_LINGER: Duration = Duration::from_millis(4);
 /// How long a heartbeat may wait for company.
 pub const HEARTBEAT_LINGER: Duration = Duration::from_millis(10);
 /// The first and the longest pause before a peer is dialled again.

@@ -18,7 +18,7 @@ use std::io;
 use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// The log of one group and its vote. Clones share it.
 #[derive(Clone)]
@@ -26,6 +26,7 @@ pub(crate) struct LogStore {
     log: GroupLog,
     ballot: Arc<Mutex<Ballot>>,
     appended_bytes: Arc<AtomicU64>,
+    appended: Arc<watch::Sender<u64>>,
 }
 
 impl LogStore {
@@ -39,7 +40,13 @@ impl LogStore {
             log,
             ballot: Arc::new(Mutex::new(ballot)),
             appended_bytes: Arc::default(),
+            appended: Arc::default(),
         })
+    }
+
+    /// Follows the index of the last entry appended since the start.
+    pub(crate) fn watch_appended(&self) -> watch::Receiver<u64> {
+        self.appended.subscribe()
     }
 
     /// Bytes of entries appended since the start.
@@ -196,8 +203,12 @@ impl RaftLogStorage<Types> for LogStore {
         }
         let bytes = batch.iter().map(|entry| entry.payload.len() as u64).sum();
         self.appended_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let last = batch.last().map(|entry| entry.position.index);
         self.log
             .append(batch, Box::new(move |result| callback.io_completed(result)));
+        if let Some(last) = last {
+            self.appended.send_replace(last);
+        }
         Ok(())
     }
 

@@ -1,13 +1,14 @@
 //! The streams to peers, fitted to openraft.
 
-use crate::limits;
+mod appends;
+
 use crate::node::Node;
 use crate::snapshot;
-use crate::transport::link::{Link, LinkError, Session, Target};
+use crate::transport::link::{Link, LinkError, Target};
 use crate::transport::proto::message::Body;
 use crate::transport::wire::{self, BadMessage};
 use crate::types::{Peer, RaftVote, Types};
-use florin_failpoints::{failpoint, mutant};
+use florin_failpoints::failpoint;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
 use futures_util::stream::{self, Stream, StreamExt};
@@ -25,8 +26,10 @@ use openraft::raft::{
 use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use tokio::sync::watch;
 
 use crate::machine::SnapshotData;
+use appends::Appends;
 
 /// Makes the clients of one group.
 #[derive(Clone)]
@@ -36,15 +39,23 @@ pub(crate) struct Network {
     group: u32,
     replica: Replica,
     log: GroupLog,
+    appended: watch::Receiver<u64>,
 }
 
 impl Network {
-    pub(crate) fn new(node: &Arc<Node>, replica: Replica, log: GroupLog) -> Network {
+    /// `appended` is the index of the last entry that was appended here.
+    pub(crate) fn new(
+        node: &Arc<Node>,
+        replica: Replica,
+        log: GroupLog,
+        appended: watch::Receiver<u64>,
+    ) -> Network {
         Network {
             node: Arc::downgrade(node),
             group: replica.group().0,
             replica,
             log,
+            appended,
         }
     }
 
@@ -216,12 +227,7 @@ impl RaftNetworkV2<Types> for Client {
                 Err(error) => return Ok(fail_with_the_first(input, error).boxed()),
             };
             let stall = self.stall();
-            let appends = Appends {
-                input: Some(input),
-                session,
-                in_flight: 0,
-                stall,
-            };
+            let appends = Appends::new(input, session, stall, self.network.appended.clone());
             Ok(stream::unfold(Some(appends), Appends::step).boxed())
         })
     }
@@ -293,79 +299,5 @@ impl Client {
         node.map_or(Duration::from_secs(1), |node| {
             node.options.election_timeout.1
         })
-    }
-}
-
-/// Appends under way: several are sent before the first is answered.
-struct Appends<S> {
-    input: Option<S>,
-    session: Session,
-    in_flight: usize,
-    stall: Duration,
-}
-
-type Step<S> = Option<(
-    Result<StreamAppendResult<Types>, RPCError<Types>>,
-    Option<Appends<S>>,
-)>;
-
-impl<S> Appends<S>
-where
-    S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin + 'static,
-{
-    /// Sends what there is to send until an answer comes.
-    async fn step(this: Option<Appends<S>>) -> Step<S> {
-        let mut this = this?;
-        loop {
-            let input = this
-                .input
-                .as_mut()
-                .filter(|_| this.in_flight < limits::APPENDS_IN_FLIGHT);
-            if input.is_none() && this.in_flight == 0 {
-                return None;
-            }
-            let next = async {
-                match input {
-                    Some(input) => input.next().await,
-                    None => std::future::pending().await,
-                }
-            };
-            let answer = tokio::time::timeout(this.stall, this.session.answer());
-            tokio::select! {
-                biased;
-                answer = answer, if this.in_flight > 0 => {
-                    this.in_flight -= 1;
-                    return this.read(answer.unwrap_or(Err(LinkError::TimedOut(0))));
-                }
-                request = next => match request {
-                    None => this.input = None,
-                    Some(request) => {
-                        failpoint!(
-                            async "raft.send.append",
-                            Some((Err(rpc_error(LinkError::Lost(this.session.node()))), None))
-                        );
-                        if let Err(error) = this.session.send(Body::Append(wire::append(&request))).await {
-                            return Some((Err(rpc_error(error)), None));
-                        }
-                        this.in_flight += 1;
-                        // What was sent counts as held; the peer's own answer follows.
-                        mutant!("acknowledge-before-commit" => if let Some(last) = request.entries.last() {
-                            return Some((Ok(Ok(Some(last.log_id))), Some(this)));
-                        });
-                    }
-                },
-            }
-        }
-    }
-
-    fn read(self, answer: Result<Body, LinkError>) -> Step<S> {
-        let result = match answer {
-            Ok(Body::AppendReply(reply)) => wire::read_append_reply(reply).map_err(bad),
-            Ok(_) => Err(rpc_error(LinkError::Malformed(self.session.node()))),
-            Err(LinkError::TimedOut(_)) => Err(rpc_error(LinkError::TimedOut(self.session.node()))),
-            Err(error) => Err(rpc_error(error)),
-        };
-        let goes_on = matches!(result, Ok(Ok(_)));
-        Some((result, goes_on.then_some(self)))
     }
 }

@@ -105,7 +105,7 @@ impl Opened {
             applied,
             node.options.blocking.clone(),
         );
-        let network = Network::new(node, replica.clone(), log.clone());
+        let network = Network::new(node, replica.clone(), log.clone(), store.watch_appended());
         let mut config = config(node)?;
         // What keeps it from voting for others keeps it from voting for itself.
         config.enable_elect = !node.has_just_started();

@@ -6,6 +6,7 @@ use crate::limits::{FRAME_BYTES, FRAME_ITEMS, STREAM_BYTES, STREAM_QUEUE};
 use crate::wire::proto::reply::Outcome;
 use crate::wire::proto::request::What;
 use crate::wire::proto::{Replies, Request, Requests};
+use florin_raft::Turn;
 use futures_util::Stream;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -48,6 +49,7 @@ impl Caller {
 pub(crate) struct Frames {
     queue: mpsc::Receiver<Request>,
     session: Arc<Session>,
+    turn: Turn,
 }
 
 impl Session {
@@ -65,6 +67,7 @@ impl Session {
         let frames = Frames {
             queue: receiver,
             session: session.clone(),
+            turn: Turn::default(),
         };
         (session, frames)
     }
@@ -184,6 +187,11 @@ impl Stream for Frames {
     type Item = Requests;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Requests>> {
+        let waiting = self.queue.len();
+        if (1..FRAME_ITEMS).contains(&waiting) && self.turn.give(context) {
+            return Poll::Pending;
+        }
+        self.turn.take();
         loop {
             let mut items = Vec::new();
             let mut bytes = 0;

@@ -15,6 +15,9 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+/// By this variable tokio takes another number of threads than one for each processor.
+const THREADS: &str = "TOKIO_WORKER_THREADS";
+
 /// A process of the cluster: where it listens and where its files lie.
 #[derive(Debug)]
 pub(super) struct Member {
@@ -40,18 +43,24 @@ impl Member {
         self.seat.admin.to_string()
     }
 
-    /// How the binary is started.
-    pub(super) fn spec(&self, program: &Path) -> Spec {
+    /// How the binary is started, with so many threads for its tasks.
+    pub(super) fn spec(&self, program: &Path, threads: usize) -> Spec {
         let config = self.config.display().to_string();
         let binary = program.display().to_string();
         let ours = [&binary, self.role, "--config", &config, "--end-with-parent"];
         let launcher = self.seat.launcher.iter().map(String::as_str);
         let mut words = launcher.chain(ours).map(String::from);
+        let mut environment = self.seat.environment.clone();
+        if std::env::var_os(THREADS).is_none() {
+            environment
+                .entry(THREADS.to_owned())
+                .or_insert_with(|| threads.to_string());
+        }
         Spec {
             name: self.name.clone(),
             program: words.next().map(PathBuf::from).unwrap_or_default(),
             arguments: words.collect(),
-            environment: self.seat.environment.clone(),
+            environment,
             log: self.log.clone(),
         }
     }

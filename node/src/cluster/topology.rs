@@ -13,6 +13,9 @@ const THREE_REGIONS: &str = include_str!("../../../cluster-configs/three-regions
 /// Five nodes in three regions: part of the binary too.
 const FIVE_NODES: &str = include_str!("../../../cluster-configs/five-nodes.toml");
 
+/// The one that `florin-bench` measures unless told otherwise.
+const ONE_MACHINE: &str = include_str!("../../../cluster-configs/one-machine.toml");
+
 /// At most this many shard groups on one machine: each costs a little even when idle.
 const MAX_GROUPS: u32 = 64;
 
@@ -78,6 +81,11 @@ impl Topology {
     /// The one that the binary brings along: three nodes in three regions.
     pub fn three_regions() -> Result<Topology, ConfigError> {
         config::parse(Path::new("three-regions.toml"), THREE_REGIONS)
+    }
+
+    /// The one of three nodes in three regions that share a small machine: one group.
+    pub fn one_machine() -> Result<Topology, ConfigError> {
+        config::parse(Path::new("one-machine.toml"), ONE_MACHINE)
     }
 
     /// The one of five nodes in three regions, which is part of the binary as well.
@@ -147,11 +155,12 @@ impl Checked for Topology {
 mod tests {
     use super::*;
 
-    const FILES: [(&str, &str); 3] = [
+    const FILES: [(&str, &str); 4] = [
         (
             "one-node.toml",
             include_str!("../../../cluster-configs/one-node.toml"),
         ),
+        ("one-machine.toml", ONE_MACHINE),
         ("three-regions.toml", THREE_REGIONS),
         ("five-nodes.toml", FIVE_NODES),
     ];
@@ -176,6 +185,7 @@ mod tests {
             .collect();
         let expected = [
             ("one-node.toml", 1, 1, 1),
+            ("one-machine.toml", 3, 3, 3),
             ("three-regions.toml", 3, 3, 3),
             ("five-nodes.toml", 5, 3, 5),
         ];
@@ -225,7 +235,7 @@ mod tests {
                 "field `cluster.replicas`: there are only 3 nodes",
             ),
             (
-                "groups = 6",
+                "groups = 3",
                 "groups = 0",
                 "field `cluster.groups`: must be from 1 to 64",
             ),

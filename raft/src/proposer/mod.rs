@@ -1,10 +1,11 @@
 //! Gathers requests into batches and hands these to consensus.
 //!
 //! A request that finds nothing under way goes at once. While a batch is under way others gather,
-//! until it is answered, a batch is full, or a moment has passed: on a fast network that makes
-//! few and large batches, on a slow one it keeps several under way. Every request is answered
+//! until it is answered, enough have come, or a moment has passed: on a fast network that makes
+//! few and large batches, on a slow one it keeps several under way (`pace`). Every request is answered
 //! exactly once, and an answer other than "unknown" is true.
 
+mod pace;
 mod proposal;
 mod queue;
 
@@ -21,11 +22,13 @@ use florin_storage::log::Log;
 use florin_storage::replica::Replica;
 use openraft::Raft;
 use openraft::async_runtime::watch::WatchReceiver;
+use pace::{Go, Pace};
 use parking_lot::Mutex;
 use proposal::{Batch, Proposal};
 use queue::FairQueue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -58,9 +61,8 @@ struct State {
     queue: FairQueue<Request>,
     /// Proposed and not answered, by number.
     under_way: BTreeMap<u64, Arc<Batch>>,
-    bytes_under_way: usize,
     next: u64,
-    last_proposed: Option<Instant>,
+    pace: Pace,
 }
 
 /// What a proposer works with.
@@ -102,9 +104,8 @@ impl Proposer {
                 leading: Leading::No(None),
                 queue: FairQueue::new(),
                 under_way: BTreeMap::new(),
-                bytes_under_way: 0,
                 next: 0,
-                last_proposed: None,
+                pace: Pace::default(),
             }),
             wake: Notify::new(),
         })
@@ -207,23 +208,11 @@ impl Proposer {
             Leading::Yes if state.queue.is_empty() => return Work::Wait(None),
             Leading::Yes => (),
         }
-        let busy = state.under_way.len() >= limits::BATCHES_UNDER_WAY
-            || state.bytes_under_way >= limits::BYTES_UNDER_WAY;
-        if busy {
-            return Work::Wait(None);
-        }
-        let gathered = state.last_proposed.map(|at| at + limits::GATHER);
-        let now = Instant::now();
-        match gathered {
-            Some(until)
-                if !state.under_way.is_empty() && !state.queue.fills_a_batch() && until > now =>
-            {
-                Work::Wait(Some(until))
-            }
-            _ => {
-                state.last_proposed = Some(now);
-                Work::Propose(state.queue.batch())
-            }
+        let (waiting, full) = (state.queue.len(), state.queue.fills_a_batch());
+        match state.pace.go(waiting, full, Instant::now()) {
+            Go::Now => Work::Propose(state.queue.batch()),
+            Go::At(until) => Work::Wait(Some(until)),
+            Go::AfterAnswer => Work::Wait(None),
         }
     }
 
@@ -258,16 +247,17 @@ impl Proposer {
         let mut state = self.state.lock();
         state.next += 1;
         let number = state.next;
-        state.bytes_under_way += batch.bytes();
+        let now = Instant::now();
+        state.pace.began(batch.commands(), batch.bytes(), now);
         state.under_way.insert(number, Arc::clone(&batch));
-        Proposal::new(Arc::clone(self), number, batch)
+        Proposal::new(Arc::clone(self), number, batch, now)
     }
 
-    fn end(&self, number: u64) {
+    fn end(&self, number: u64, took: Duration) {
         {
             let mut state = self.state.lock();
             if let Some(batch) = state.under_way.remove(&number) {
-                state.bytes_under_way -= batch.bytes();
+                state.pace.ended(batch.commands(), batch.bytes(), took);
             }
         }
         self.wake.notify_one();

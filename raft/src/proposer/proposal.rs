@@ -71,14 +71,21 @@ pub(super) struct Proposal {
     proposer: Arc<Proposer>,
     number: u64,
     batch: Arc<Batch>,
+    began: tokio::time::Instant,
 }
 
 impl Proposal {
-    pub(super) fn new(proposer: Arc<Proposer>, number: u64, batch: Arc<Batch>) -> Proposal {
+    pub(super) fn new(
+        proposer: Arc<Proposer>,
+        number: u64,
+        batch: Arc<Batch>,
+        began: tokio::time::Instant,
+    ) -> Proposal {
         Proposal {
             proposer,
             number,
             batch,
+            began,
         }
     }
 
@@ -128,6 +135,6 @@ impl Proposal {
 impl Drop for Proposal {
     fn drop(&mut self) {
         self.failed(&ProposeError::Unknown);
-        self.proposer.end(self.number);
+        self.proposer.end(self.number, self.began.elapsed());
     }
 }

@@ -4,6 +4,7 @@
 use super::proto::{Frame, Hello, Message};
 use crate::limits;
 use crate::node::Node;
+use crate::turn::Turn;
 use futures_util::stream::{Stream, StreamExt};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
@@ -141,7 +142,14 @@ impl Outbox {
         Frames {
             outbox: self.clone(),
             timer: None,
+            turn: Turn::default(),
         }
+    }
+
+    /// There are messages, but not so many that a frame would be full.
+    fn has_some(&self) -> bool {
+        let waiting = self.0.queue.lock().messages.len();
+        (1..limits::FRAME_MESSAGES).contains(&waiting)
     }
 
     fn take(&self) -> Taken {
@@ -190,16 +198,21 @@ enum Taken {
 pub(crate) struct Frames {
     outbox: Outbox,
     timer: Option<Pin<Box<Sleep>>>,
+    turn: Turn,
 }
 
 impl Frames {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
         self.outbox.0.reader.register(cx.waker());
+        if self.outbox.has_some() && self.turn.give(cx) {
+            return Poll::Pending;
+        }
         loop {
             match self.outbox.take() {
                 Taken::End => return Poll::Ready(None),
                 Taken::Frame(frame) => {
                     self.timer = None;
+                    self.turn.take();
                     return Poll::Ready(Some(frame));
                 }
                 Taken::Nothing(None) => return Poll::Pending,
@@ -274,6 +287,8 @@ mod tests {
         assert!(began.elapsed() >= limits::HEARTBEAT_LINGER);
         outbox.linger(message(3)).unwrap();
         outbox.push(message(4)).unwrap();
+        // The first look gives way, the second takes both.
+        assert!(frames.next().now_or_never().is_none());
         let frame = frames.next().now_or_never().flatten().unwrap();
         assert_eq!(groups(&frame), [3, 4]);
     }

@@ -18,7 +18,7 @@ use florin_failpoints::failpoint;
 use florin_ledger::command::{Command, decode_envelope};
 use florin_ledger::id::{DIRECTORY, GroupId, LedgerId};
 use florin_ledger::query::{Answer, Query};
-use florin_raft::{Committed, Consistency, Group, ProposeError, ReadError};
+use florin_raft::{Committed, Consistency, Group, ProposeError, ReadError, Turn};
 use futures_util::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,13 +43,18 @@ type Place = mpsc::OwnedPermit<Ready>;
 pub struct ReplyFrames {
     ready: mpsc::Receiver<Ready>,
     end: Option<Status>,
+    turn: Turn,
 }
 
 /// Takes requests from now on; the stream of their replies.
 pub(super) fn start(inner: Arc<Inner>, requests: Streaming<Requests>) -> ReplyFrames {
     let (places, ready) = mpsc::channel(STREAM_IN_FLIGHT);
     tokio::spawn(take(inner, requests, places));
-    ReplyFrames { ready, end: None }
+    ReplyFrames {
+        ready,
+        end: None,
+        turn: Turn::default(),
+    }
 }
 
 async fn take(inner: Arc<Inner>, mut requests: Streaming<Requests>, places: mpsc::Sender<Ready>) {
@@ -290,6 +295,11 @@ impl Stream for ReplyFrames {
             self.ready.close();
             return Poll::Ready(Some(Err(status)));
         }
+        let waiting = self.ready.len();
+        if (1..FRAME_ITEMS).contains(&waiting) && self.turn.give(context) {
+            return Poll::Pending;
+        }
+        self.turn.take();
         let mut items = Vec::new();
         let mut bytes = 0;
         while items.len() < FRAME_ITEMS && bytes < FRAME_BYTES {

@@ -1,5 +1,7 @@
 //! The limits of the ledger store, in one place.
 
+use std::time::Duration;
+
 /// Of the keys and values below; a store of a later format is refused.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -29,6 +31,15 @@ pub(crate) const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// Nothing is persisted with less room than this: sled does not recover from a full disk
 /// without being opened again. The log stops taking new work earlier.
 pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Pairs that are put into sled in a row, in about a millisecond, and the rest after them. All
+/// replicas of a group come to write at the same time, and would otherwise leave no processor to
+/// payments for a tenth of a second where they share a machine.
+pub(crate) const PUTS_IN_A_ROW: usize = 64;
+pub(crate) const REST: Duration = Duration::from_millis(3);
+
+/// With so much unwritten again, there is no time to rest.
+pub(crate) const HURRY_BYTES: usize = 8 * 1024 * 1024;
 
 const PAGE_PAIRS: usize = 19;
 const SLED_BLOB_BYTES: usize = 512 * 1024 / 4 - 64;

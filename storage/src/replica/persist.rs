@@ -113,7 +113,12 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         }
         .into())
     );
-    tree.put_in_turn(&added(&frozen.overlay))?;
+    for (at, pairs) in (added(&frozen.overlay).chunks(limits::PUTS_IN_A_ROW)).enumerate() {
+        if at > 0 && shared.core.read().front.bytes < limits::HURRY_BYTES {
+            tree.rest();
+        }
+        tree.put_in_turn(pairs)?;
+    }
     let changes = changed(&frozen.overlay, &frozen.header)?;
     #[cfg(feature = "faults")]
     let changes = super::mistakes::effects(&*tree, changes)?;

@@ -43,6 +43,8 @@ pub(crate) trait Tree: Send + Sync {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError>;
     /// Puts pairs one after the other: not atomic, and readers do not wait.
     fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError>;
+    /// A moment in which whoever serves payments has the processor, if this takes it from them.
+    fn rest(&self) {}
     /// All or nothing.
     fn write(&self, changes: Changes) -> Result<(), BackendError>;
     /// Visits the pairs whose keys lie in `from..=to`, from the last one down if `newest_first`.

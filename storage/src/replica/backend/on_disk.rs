@@ -5,6 +5,7 @@
 //! 128 KiB, or they become files of their own: see [`limits`](super::super::limits).
 
 use super::{Backend, BackendError, Bytes, Changes, Tree, Visitor};
+use crate::replica::limits;
 use florin_failpoints::failpoint;
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -101,6 +102,10 @@ impl Tree for sled::Tree {
             self.insert(key.as_slice(), value.as_slice())?;
         }
         Ok(())
+    }
+
+    fn rest(&self) {
+        std::thread::sleep(limits::REST);
     }
 
     fn write(&self, changes: Changes) -> Result<(), BackendError> {
