@@ -81,7 +81,7 @@ pub const SNAPSHOT_CHUNKS: usize = 4;
 /// Bytes of a snapshot that are read before the first is sent, so that what may change in the ledger
 /// need not stand still while a slow peer takes it: some hundred thousand accounts.
 pub const SNAPSHOT_AHEAD_BYTES: usize = 32 << 20;
-/// Unwritten bytes of a group after which it is persisted at once: some 27,000 payments. The
+/// Unwritten bytes of a group after which it is persisted at once: some 50,000 payments. The
 /// seldomer, the cheaper each is, in time and on the disk (docs/adr/0002-sled-written-behind.md).
 pub const PERSIST_BYTES: usize = 16 << 20;
 /// How often every group is persisted. A restart applies again what came since, from the log.

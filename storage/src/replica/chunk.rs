@@ -13,29 +13,89 @@ use super::limits::CHUNK_BYTES;
 use super::numbers::{Numbers, put, put_signed};
 use florin_ledger::id::{Id, Timestamp};
 use florin_ledger::object::{Entry, EntryKind, Side, Totals};
+use std::ops::RangeInclusive;
 
 const CREDIT: u8 = 1 << 3;
 const OTHER_TAG: u8 = 1 << 4;
 const OTHER_TIME: u8 = 1 << 5;
 
-/// Cuts entries, whose sequences grow by one, into chunks by their first sequence.
-pub(super) fn encode_entries(entries: &[Entry]) -> Vec<(u64, Vec<u8>)> {
-    let mut chunks = Vec::new();
-    let mut rest = entries;
-    while let Some(first) = rest.first() {
-        let mut chunk = Vec::new();
-        let mut before = blank(first.sequence);
-        while let Some((entry, tail)) = rest.split_first() {
-            if chunk.len() >= CHUNK_BYTES {
-                break;
-            }
-            put_entry(&mut chunk, &before, entry);
-            before = *entry;
-            rest = tail;
+/// Entries of one account, whose sequences grow by one: cut into chunks by their first sequence
+/// as they come, so that what waits to be written takes little memory and is written as it is.
+#[derive(Default)]
+pub(super) struct EntryChunks {
+    chunks: Vec<(u64, Vec<u8>)>,
+    last: Option<Entry>,
+}
+
+impl EntryChunks {
+    /// Adds the next one, and says how many bytes it took.
+    pub(super) fn push(&mut self, entry: Entry) -> usize {
+        if let Some(last) = &self.last {
+            assert!(last.sequence + 1 == entry.sequence, "gapless: entries");
         }
-        chunks.push((first.sequence, chunk));
+        let open = |(_, chunk): &(u64, Vec<u8>)| chunk.len() < CHUNK_BYTES;
+        let before = match self.last.replace(entry) {
+            Some(last) if self.chunks.last().is_some_and(open) => last,
+            _ => {
+                self.chunks.push((entry.sequence, Vec::with_capacity(32)));
+                blank(entry.sequence)
+            }
+        };
+        let Some((_, chunk)) = self.chunks.last_mut() else {
+            unreachable!("there is one that is open");
+        };
+        let size = chunk.len();
+        put_entry(chunk, &before, &entry);
+        chunk.len() - size
     }
-    chunks
+
+    /// The sequence of the first one.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.chunks.first().map(|(first, _)| *first)
+    }
+
+    /// Each with the sequence of its first entry.
+    pub(super) fn chunks(&self) -> &[(u64, Vec<u8>)] {
+        &self.chunks
+    }
+
+    /// The first entries of a range, or its last ones, in order.
+    pub(super) fn read(
+        &self,
+        range: &RangeInclusive<u64>,
+        newest_first: bool,
+        limit: usize,
+    ) -> Result<Vec<Entry>, BackendError> {
+        let begin = |of: &u64| self.chunks.partition_point(|(first, _)| first <= of);
+        let (from, to) = (begin(range.start()).saturating_sub(1), begin(range.end()));
+        let inside = self.chunks.get(from..to).unwrap_or_default();
+        let decode = |(first, chunk): &(u64, Vec<u8>)| {
+            let mut entries = decode_entries(*first, chunk)?;
+            entries.retain(|entry| range.contains(&entry.sequence));
+            Ok::<_, BackendError>(entries)
+        };
+        let mut entries = Vec::new();
+        if newest_first {
+            for chunk in inside.iter().rev() {
+                let mut older = decode(chunk)?;
+                older.append(&mut entries);
+                entries = older;
+                if entries.len() >= limit {
+                    break;
+                }
+            }
+            entries.drain(..entries.len().saturating_sub(limit));
+        } else {
+            for chunk in inside {
+                entries.append(&mut decode(chunk)?);
+                if entries.len() >= limit {
+                    break;
+                }
+            }
+            entries.truncate(limit);
+        }
+        Ok(entries)
+    }
 }
 
 /// The entries of a chunk.

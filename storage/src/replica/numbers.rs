@@ -4,6 +4,14 @@ use super::error::BackendError;
 
 /// Appends an unsigned number.
 pub(super) fn put(out: &mut Vec<u8>, mut number: u128) {
+    // Nearly all are this small, and words are quicker than pairs of them.
+    if let Ok(mut small) = u64::try_from(number) {
+        while small >= 0x80 {
+            out.push(small as u8 | 0x80);
+            small >>= 7;
+        }
+        return out.push(small as u8);
+    }
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;

@@ -1,5 +1,6 @@
 //! Changes that are applied but not written yet.
 
+use super::chunk::EntryChunks;
 use super::key::Key;
 use bytes::Bytes;
 use florin_ledger::directory::Item;
@@ -29,10 +30,10 @@ pub(super) struct Overlay {
     /// Objects that are no longer what their creation says.
     pub(super) objects: ById<(LedgerId, Kind, Id), Object>,
     /// Objects of the batch that is being applied; its record takes over from them.
-    pub(super) fresh: ById<(LedgerId, Kind, Id), Object>,
+    fresh: Fresh,
     /// By encoded key.
     pub(super) references: ById<Vec<u8>, Id>,
-    pub(super) entries: ById<(LedgerId, Id), Vec<Entry>>,
+    pub(super) entries: ById<(LedgerId, Id), EntryChunks>,
     pub(super) lists: ById<(LedgerId, Kind), Vec<Id>>,
     pub(super) journal: BTreeMap<Timestamp, Bytes>,
     /// What waits, and what no longer does.
@@ -73,8 +74,7 @@ impl Overlay {
     ) {
         let key = (ledger, kind, id);
         if derivable {
-            self.fresh.insert(key, object);
-            return;
+            return self.fresh.put(key, object);
         }
         self.fresh.remove(&key);
         if self.objects.insert(key, object).is_none() {
@@ -89,12 +89,8 @@ impl Overlay {
     }
 
     pub(super) fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry) {
-        self.bytes += size_of::<Entry>();
         let entries = self.entries.entry((ledger, account)).or_default();
-        if let Some(last) = entries.last() {
-            assert!(last.sequence + 1 == entry.sequence, "gapless: entries");
-        }
-        entries.push(entry);
+        self.bytes += entries.push(entry);
     }
 
     pub(super) fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id) {
@@ -128,6 +124,46 @@ impl Overlay {
         let key = (ledger, kind, id);
         // What is being applied is newer than what was applied before it.
         self.fresh.get(&key).or_else(|| self.objects.get(&key))
+    }
+}
+
+/// Objects in the order of their identifiers, which is the order in which a batch makes them.
+#[derive(Default)]
+struct Fresh(Vec<((LedgerId, Kind, Id), Option<Object>)>);
+
+impl Fresh {
+    fn put(&mut self, key: (LedgerId, Kind, Id), object: Object) {
+        match self.find(&key) {
+            Ok(at) => drop(self.0.get_mut(at).and_then(|it| it.1.replace(object))),
+            Err(at) => self.0.insert(at, (key, Some(object))),
+        }
+    }
+
+    fn remove(&mut self, key: &(LedgerId, Kind, Id)) {
+        if let Ok(at) = self.find(key) {
+            drop(self.0.get_mut(at).and_then(|it| it.1.take()));
+        }
+    }
+
+    fn get(&self, key: &(LedgerId, Kind, Id)) -> Option<&Object> {
+        let at = self.find(key).ok()?;
+        self.0.get(at)?.1.as_ref()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Where it is, or where it belongs: at the end, nearly always.
+    fn find(&self, (ledger, kind, id): &(LedgerId, Kind, Id)) -> Result<usize, usize> {
+        let wanted = (id, kind, ledger);
+        match self.0.last() {
+            Some(((ledger, kind, id), _)) if (id, kind, ledger) < wanted => Err(self.0.len()),
+            None => Err(0),
+            Some(_) => self
+                .0
+                .binary_search_by(|((ledger, kind, id), _)| (id, kind, ledger).cmp(&wanted)),
+        }
     }
 }
 

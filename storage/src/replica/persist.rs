@@ -7,7 +7,7 @@
 //! next opening takes out what lies beyond the header ([`sweep`]).
 
 use super::backend::{Changes, Tree};
-use super::chunk::{encode_entries, encode_ids};
+use super::chunk::encode_ids;
 use super::core::{Core, Frozen, Persister, Shared};
 use super::error::{BackendError, PersistError};
 use super::journal::pieces;
@@ -153,8 +153,9 @@ fn added(overlay: &Overlay) -> Vec<(Vec<u8>, Vec<u8>)> {
         added.push((key.clone(), id.0.to_be_bytes().to_vec()));
     }
     for ((ledger, account), entries) in &overlay.entries {
-        for (first, chunk) in encode_entries(entries) {
-            added.push((Key::Entries(*ledger, *account, first).encode(), chunk));
+        for (first, chunk) in entries.chunks() {
+            let key = Key::Entries(*ledger, *account, *first).encode();
+            added.push((key, chunk.clone()));
         }
     }
     for ((ledger, kind), ids) in &overlay.lists {

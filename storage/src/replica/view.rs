@@ -207,13 +207,12 @@ impl Records for View<'_> {
     ) -> Vec<Entry> {
         let unwritten = |overlay: Option<&Overlay>| -> Vec<Entry> {
             let all = overlay.and_then(|it| it.entries.get(&(ledger, account)));
-            let inside = part(all.map_or(&[], Vec::as_slice), &range, |it| it.sequence);
-            end(inside, newest_first, limit).to_vec()
+            let read = all.map(|all| self.sure(all.read(&range, newest_first, limit)));
+            read.unwrap_or_default()
         };
         let first = self
             .overlays()
             .filter_map(|it| it.entries.get(&(ledger, account))?.first())
-            .map(|entry| entry.sequence)
             .min();
         let (frozen, front) = (unwritten(self.below.frozen), unwritten(Some(self.front)));
         join([&frozen, &front], newest_first, limit, |limit| {

@@ -1,6 +1,6 @@
 //! Keys, chunks and numbers come back as they went in, and keys sort as what they stand for.
 
-use crate::replica::chunk::{decode_entries, decode_ids, encode_entries, encode_ids, first_time};
+use crate::replica::chunk::{EntryChunks, decode_entries, decode_ids, encode_ids, first_time};
 use crate::replica::key::Key;
 use crate::replica::numbers::{Numbers, put, put_signed};
 use florin_ledger::id::{Id, LedgerId, Mode, Timestamp};
@@ -92,6 +92,14 @@ fn entries() -> impl Strategy<Value = Vec<Entry>> {
     })
 }
 
+fn chunked(entries: &[Entry]) -> EntryChunks {
+    let mut chunks = EntryChunks::default();
+    for entry in entries {
+        chunks.push(*entry);
+    }
+    chunks
+}
+
 proptest! {
     #[test]
     fn keys_come_back(key in keys()) {
@@ -113,14 +121,31 @@ proptest! {
 
     #[test]
     fn entries_come_back(entries in entries()) {
+        let chunks = chunked(&entries);
         let mut back = Vec::new();
-        for (first, chunk) in encode_entries(&entries) {
-            let part = decode_entries(first, &chunk).unwrap();
-            prop_assert_eq!(part[0].sequence, first);
-            prop_assert_eq!(part[0].time, first_time(first, &chunk).unwrap());
+        for (first, chunk) in chunks.chunks() {
+            let part = decode_entries(*first, chunk).unwrap();
+            prop_assert_eq!(part[0].sequence, *first);
+            prop_assert_eq!(part[0].time, first_time(*first, chunk).unwrap());
             back.extend(part);
         }
         prop_assert_eq!(back, entries);
+    }
+
+    #[test]
+    fn parts_of_entries_are_read(
+        entries in entries(), from in 0..320_u64, length in 0..320_u64, newest_first: bool, limit in 0..320_usize
+    ) {
+        let first = entries.first().map_or(1, |entry| entry.sequence);
+        let range = (first + from).saturating_sub(10)..=(first + from + length).saturating_sub(20);
+        let inside = entries.iter().filter(|entry| range.contains(&entry.sequence));
+        let mut expected: Vec<Entry> = inside.copied().collect();
+        if newest_first {
+            expected.drain(..expected.len().saturating_sub(limit));
+        }
+        expected.truncate(limit);
+        let read = chunked(&entries).read(&range, newest_first, limit).unwrap();
+        prop_assert_eq!(read, expected);
     }
 
     #[test]
