@@ -178,6 +178,8 @@ fn config(node: &Node) -> Result<Config, StartError> {
         install_snapshot_timeout: millis(limits::SNAPSHOT_TIMEOUT),
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(false),
+        // Entries are sent before the news of a commit that comes at the same moment: one message.
+        broadcast_submitted_on_append: Some(true),
         // Peers that turn out not to hold what was counted must not end the leader: it would be
         // seen at once, by nobody's merit.
         allow_log_reversion: mutant!("acknowledge-before-commit").then_some(true),

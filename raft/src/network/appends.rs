@@ -3,6 +3,7 @@
 use super::{bad, rpc_error};
 use crate::limits;
 use crate::transport::link::{LinkError, Session};
+use crate::transport::proto::append_reply::Outcome;
 use crate::transport::proto::message::Body;
 use crate::transport::wire;
 use crate::types::Types;
@@ -21,21 +22,57 @@ pub(super) struct Appends<S> {
     in_flight: usize,
     stall: Duration,
     held: Option<Held>,
-    /// The index of the last entry that was sent, and of the last that there is.
+    /// The index of the last entry that the peer was sent, and of the last that there is.
     sent: u64,
     appended: watch::Receiver<u64>,
+    news: News,
 }
 
 /// News that something is committed, without entries. Entries that follow soon carry the same news,
 /// so it waits a moment for them: otherwise each batch costs every follower two messages.
 ///
 /// openraft takes an answer for everything that it handed out up to the entry that the answer
-/// names, and counts the leader's lease from when the last of that was handed out. So what is
-/// held must not be covered by an answer to what was sent before it: it is only held, and as far
-/// as possible only taken, when nothing is under way ([`Appends::request`]).
+/// names, and counts the leader's lease from when the last of that was handed out. So news must not
+/// be covered by an answer to what was sent before it, which the peer may have heard long ago. It is
+/// held only if nothing was under way when it came, and only taken then or when there are entries
+/// to send ([`Appends::request`]). Should it come all the same while answers are due, it is sent at
+/// once, and those of them that would cover it are not told: its own answer says the same
+/// ([`News::is_covered_by`]).
 struct Held {
     request: AppendEntriesRequest<Types>,
     until: Instant,
+}
+
+/// The last news that was sent.
+#[derive(Default)]
+struct News {
+    /// Answers that are due to what was sent before it.
+    answers_before: usize,
+    /// The entry behind which it stands.
+    index: u64,
+}
+
+impl News {
+    /// Whether an answer that came just now, and says that the peer holds all up to `upto`, is to
+    /// something that was sent before the news and would be taken for an answer to it.
+    fn is_covered_by(&mut self, upto: Option<u64>) -> bool {
+        if self.answers_before == 0 {
+            return false;
+        }
+        self.answers_before -= 1;
+        upto.is_some_and(|upto| upto >= self.index)
+    }
+}
+
+/// Up to where the peer says that it holds what this leader holds, if it says so.
+fn matched(answer: &Result<Body, LinkError>) -> Option<u64> {
+    let Ok(Body::AppendReply(reply)) = answer else {
+        return None;
+    };
+    match &reply.outcome {
+        Some(Outcome::Matched(matched)) => Some(matched.upto.map_or(0, |upto| upto.index)),
+        _ => None,
+    }
 }
 
 pub(super) type Step<S> = Option<(
@@ -70,6 +107,7 @@ where
             held: None,
             sent: 0,
             appended,
+            news: News::default(),
         }
     }
 
@@ -83,12 +121,17 @@ where
             let request = match this.next().await {
                 Next::Answer(answer) => {
                     this.in_flight -= 1;
+                    if this.news.is_covered_by(matched(&answer)) {
+                        continue;
+                    }
                     return this.read(answer);
                 }
                 Next::Request(Some(request))
                     if request.entries.is_empty() && this.in_flight == 0 =>
                 {
-                    let until = Instant::now() + limits::COMMIT_LINGER;
+                    // Newer news waits no longer than the first.
+                    let until = this.held.map(|held| held.until);
+                    let until = until.unwrap_or_else(|| Instant::now() + limits::COMMIT_LINGER);
                     this.held = Some(Held { request, until });
                     continue;
                 }
@@ -113,11 +156,7 @@ where
             if let Err(error) = sent.await {
                 return Some((Err(rpc_error(error)), None));
             }
-            this.in_flight += 1;
-            this.sent = request
-                .entries
-                .last()
-                .map_or(this.sent, |last| last.log_id.index);
+            this.sent(&request);
             // What was sent counts as held; the peer's own answer follows.
             mutant!("acknowledge-before-commit" => if let Some(last) = request.entries.last() {
                 return Some((Ok(Ok(Some(last.log_id))), Some(this)));
@@ -155,6 +194,20 @@ where
         }
     }
 
+    fn sent(&mut self, request: &AppendEntriesRequest<Types>) {
+        if request.entries.is_empty() {
+            let index = request.prev_log_id.map_or(0, |previous| previous.index);
+            self.news = News {
+                answers_before: self.in_flight,
+                index,
+            };
+        }
+        let last = request.entries.last().map(|last| last.log_id.index);
+        let last = last.or(request.prev_log_id.map(|previous| previous.index));
+        self.sent = self.sent.max(last.unwrap_or_default());
+        self.in_flight += 1;
+    }
+
     /// The next request. While answers are due, `gate` holds it back until there are entries that
     /// were not sent: what came without any would be counted as answered with what is under way.
     async fn request(
@@ -180,5 +233,32 @@ where
         };
         let goes_on = matches!(result, Ok(Ok(_)));
         Some((result, goes_on.then_some(self)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With so many answers due, news was sent behind entry 6. Then answers came: up to where each
+    /// says, and whether it may be told.
+    fn check(due: usize, answers: &[(Option<u64>, bool)]) {
+        let mut news = News {
+            answers_before: due,
+            index: 6,
+        };
+        for (at, (upto, told)) in answers.iter().enumerate() {
+            assert_eq!(!news.is_covered_by(*upto), *told, "{answers:?}, {at}");
+        }
+    }
+
+    #[test]
+    fn no_answer_to_what_was_sent_before_news_is_taken_for_one_to_it() {
+        // Nothing was due: all that comes is to the news or to what followed it.
+        check(0, &[(Some(6), true), (Some(7), true)]);
+        // What was due says less, or as much, or that something else is wrong.
+        check(2, &[(Some(5), true), (Some(6), false), (Some(6), true)]);
+        check(1, &[(None, true), (Some(6), true)]);
+        check(1, &[(Some(7), false), (Some(7), true)]);
     }
 }

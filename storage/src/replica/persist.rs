@@ -114,7 +114,8 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         .into())
     );
     for (at, pairs) in (added(&frozen.overlay).chunks(limits::PUTS_IN_A_ROW)).enumerate() {
-        if at > 0 && shared.core.read().front.bytes < limits::HURRY_BYTES {
+        let rests = (1..=limits::RESTS).contains(&at);
+        if rests && shared.core.read().front.bytes < limits::HURRY_BYTES {
             tree.rest();
         }
         tree.put_in_turn(pairs)?;
