@@ -17,8 +17,8 @@ pub const ENTRY_BYTES: usize = COMMAND_BYTES + 64;
 pub const BATCHES_UNDER_WAY: usize = 64;
 /// Bytes of batches of one group that are proposed and not answered.
 pub const BYTES_UNDER_WAY: usize = 8 << 20;
-/// How long requests gather while a batch is under way, where answers take long.
-pub const GATHER: Duration = Duration::from_millis(1);
+/// How long requests gather while a batch is under way, where answers take long: at least, and at most.
+pub const GATHER: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
 /// Where batches are answered sooner than this, requests gather until one is, and so long at most.
 pub const NEAR: Duration = Duration::from_millis(5);
 /// So many requests go without waiting longer, if no more than as many are under way.

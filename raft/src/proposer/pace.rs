@@ -45,11 +45,15 @@ impl Pace {
         }
     }
 
-    /// How long what waits may gather while a batch is under way.
+    /// How long what waits may gather while a batch is under way: where answers take long, a small
+    /// part of that. On a network that loses packets it is worth more than it costs, for each that is
+    /// lost holds up all that comes behind it.
     fn patience(&self) -> Duration {
+        let (least, most) = limits::GATHER;
         match self.takes {
             Some(takes) if takes < limits::NEAR => limits::NEAR,
-            _ => limits::GATHER,
+            Some(takes) => (takes / 16).clamp(least, most),
+            None => least,
         }
     }
 
@@ -106,9 +110,12 @@ mod tests {
         check(MS, &[20, 20], 39, MS, false);
         // An answer that stays out is not waited for for ever.
         check(MS, &[40], 1, limits::NEAR, true);
-        // Far: for a moment only.
-        check(50 * MS, &[40], 1, MS / 2, false);
-        check(50 * MS, &[40], 1, limits::GATHER, true);
+        // Far: for a sixteenth of the way only, and not for long.
+        check(16 * MS, &[40], 1, MS / 2, false);
+        check(16 * MS, &[40], 1, MS, true);
+        check(64 * MS, &[40], 1, 3 * MS, false);
+        check(64 * MS, &[40], 1, 4 * MS, true);
+        check(900 * MS, &[40], 1, limits::GATHER.1, true);
     }
 
     #[test]
@@ -137,7 +144,8 @@ mod tests {
             pace.patience()
         };
         assert_eq!(patience(MS, 1), limits::NEAR);
-        assert_eq!(patience(50 * MS, 8), limits::GATHER);
+        let far = patience(48 * MS, 60);
+        assert!((2 * MS..=3 * MS).contains(&far), "{far:?}");
         assert_eq!(patience(MS, 60), limits::NEAR);
     }
 }
