@@ -1,7 +1,8 @@
 //! A cluster that cannot do its work says so truthfully.
 
-use crate::support::{Stage, until};
+use crate::support::{PATIENCE, Stage, until};
 use florin_node::cluster::process::Restart;
+use florin_node::demo::audit::disagreement;
 use florin_node::demo::books::{insist, list_all};
 use http::Method;
 
@@ -19,6 +20,8 @@ async fn without_a_quorum_writes_are_refused_truthfully_and_stale_reads_go_on() 
     .unwrap();
     let balance = format!("/v1/accounts/{}/balance", stage.books.wallet);
     let fresh = client.get(&balance).await.unwrap().json().unwrap();
+    // A follower hears a little later what is committed, and without a quorum nobody tells it.
+    assert_eq!(disagreement(&stage.cluster, PATIENCE).await, None);
     let (kept, killed): (Vec<_>, Vec<_>) = stage
         .cluster
         .nodes()
