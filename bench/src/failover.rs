@@ -129,6 +129,8 @@ async fn kill_in_turn(
             gap.as_millis()
         );
     }
+    // The last one that was killed is down still, and would not end in order.
+    settled::wait(cluster, tokio::time::Instant::now() + PATIENCE).await?;
     Ok(gaps)
 }
 
