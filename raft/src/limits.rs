@@ -19,6 +19,8 @@ pub const BATCHES_UNDER_WAY: usize = 64;
 pub const BYTES_UNDER_WAY: usize = 8 << 20;
 /// How long requests gather while a batch is under way, where answers take long: at least, and at most.
 pub const GATHER: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(8));
+/// The same where packets are lost on a long way.
+pub const GATHER_LOSSY: Duration = Duration::from_millis(18);
 /// Where batches are answered sooner than this, requests gather until one is, and so long at most.
 pub const NEAR: Duration = Duration::from_millis(5);
 /// So many requests go without waiting longer, if no more than as many are under way.

@@ -22,12 +22,13 @@ use crate::replicated::Replicated;
 use crate::types::{Peer, StoredMembership, Types};
 use florin_failpoints::failpoint;
 use florin_ledger::id::NodeId;
+use openraft::Instant as _;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::{ChangeMembershipError, ClientWriteError, RaftError};
 use openraft::{ChangeMembers, Precondition, RaftMetrics, ServerState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::MutexGuard;
 
 /// Why the members did not change.
@@ -42,6 +43,9 @@ pub enum ChangeMembersError {
     /// Another change is under way, or the one before is not committed yet.
     #[error("the members are being changed already")]
     InProgress,
+    /// The member that is to go may be alive.
+    #[error("node {} was heard of just now, or would have been: nobody has led for long enough", .0.0)]
+    Heard(NodeId),
     /// The change is not possible as the members are now.
     #[error("the change was refused: {0}")]
     Refused(String),
@@ -130,12 +134,14 @@ impl Group {
         self.inner.change(&turn, &now, add).await.map(drop)
     }
 
-    /// Takes a node out of the group, if it is a member by this incarnation. Says by which other
-    /// one it is a member then, if it is: that one stays.
+    /// Takes a node out of the group, if it is a member by this incarnation and this leader has not
+    /// heard of it for so long. Says by which other one it is a member then, if it is: that one
+    /// stays.
     pub async fn remove(
         &self,
         node: NodeId,
         incarnation: u64,
+        silent_for: Duration,
     ) -> Result<Option<u64>, ChangeMembersError> {
         failpoint!(async "raft.members.remove");
         let turn = self.inner.turn().await?;
@@ -143,6 +149,9 @@ impl Group {
         let known = now.get_node(&node.0).map(|known| known.incarnation);
         if known != Some(incarnation) {
             return self.still_leads().await.map(|_| known);
+        }
+        if self.inner.silence(node) < silent_for {
+            return Err(ChangeMembersError::Heard(node));
         }
         let nodes = BTreeSet::from([node.0]);
         let votes = now.voter_ids().any(|voter| voter == node.0);
@@ -201,6 +210,20 @@ impl Replicated {
         let nothing = ChangeMembers::AddVoterIds(BTreeSet::new());
         let settled = self.change(turn, &committed, nothing).await?;
         Ok(Arc::new(settled))
+    }
+
+    /// How long this leader has not heard of a member. One that it never heard of may have been
+    /// alive until it was elected; of itself it hears always.
+    fn silence(&self, node: NodeId) -> Duration {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        if node.0 == metrics.id {
+            return Duration::ZERO;
+        }
+        let heard = metrics.heartbeat.as_ref();
+        let heard = heard.and_then(|heard| *heard.get(&node.0)?);
+        let led = self.proposer.led_for().unwrap_or_default();
+        heard.map_or(led, |at| at.elapsed())
     }
 
     async fn committed_members(&self) -> Result<Arc<StoredMembership>, ChangeMembersError> {

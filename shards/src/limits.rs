@@ -17,6 +17,12 @@ pub const ENVELOPE_BYTES: usize = florin_raft::limits::COMMAND_BYTES;
 /// What a client that was told "busy" should wait.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Frames that wait for a second connection; more are not sent over it.
+pub const SECOND_QUEUE: usize = 256;
+/// Requests to one node under way beyond which none goes over two connections: then it is busy.
+pub const TWICE_MOST: usize = 1_024;
+/// Requests of a session that a node remembers until their copies come.
+pub const COPIES: usize = 4_096;
 /// Bytes that wait for a place in a frame to one node.
 pub const STREAM_BYTES: usize = 64 * 1024 * 1024;
 /// Items of the directory in one message, and their bytes.

@@ -1,9 +1,10 @@
-//! The way to one node: connected for ever, one session at a time.
+//! The way to one node: connected for ever, one session at a time, with a second connection where
+//! the network loses packets.
 
-use crate::attempt::End;
+use crate::attempt::{End, Kind};
 use crate::connector::Connector;
 use crate::leaders::Leaders;
-use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MESSAGE_BYTES, RECONNECT, WINDOWS};
+use crate::limits::{CONNECT_TIMEOUT, KEEP_ALIVE, MESSAGE_BYTES, RECONNECT, SECOND_QUEUE, WINDOWS};
 use crate::session::Session;
 use crate::wire::proto::gateway_client::GatewayClient;
 use crate::wire::proto::reply::Outcome;
@@ -13,9 +14,13 @@ use arc_swap::ArcSwapOption;
 use florin_ledger::id::{GroupId, NodeId};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
+use std::convert::Infallible;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -74,6 +79,7 @@ impl Link {
         &self,
         group: GroupId,
         what: What,
+        kind: Kind,
         patience: Duration,
     ) -> Result<Outcome, End> {
         let session = self
@@ -82,7 +88,7 @@ impl Link {
             .as_ref()
             .map(|standing| standing.session.clone());
         match session {
-            Some(session) => session.call(group.0, what, patience).await,
+            Some(session) => session.call(group.0, what, kind, patience).await,
             None => Err(End::Unsent),
         }
     }
@@ -103,7 +109,7 @@ impl Link {
                     pause = RECONNECT.0;
                     let node = connection.standing.node();
                     tracing::debug!(address = %self.address, node = node.0, "connected");
-                    let why = self.serve(connection, &leaders, &changed).await;
+                    let why = self.serve(connection, &connector, &leaders, &changed).await;
                     tracing::debug!(address = %self.address, node = node.0, %why, "connection lost");
                     *self.trouble.lock() = why;
                 }
@@ -156,6 +162,7 @@ impl Link {
     async fn serve(
         &self,
         mut connection: Connection,
+        connector: &Connector,
         leaders: &Leaders,
         changed: &impl Fn(),
     ) -> String {
@@ -166,8 +173,10 @@ impl Link {
         };
         self.standing.store(Some(connection.standing.clone()));
         changed();
+        let mut second = pin!(self.second(&connection.standing.session, connector));
         loop {
             tokio::select! {
+                never = &mut second => match never {},
                 frame = connection.replies.message() => match frame {
                     Ok(Some(replies)) => connection.standing.session.replies(replies),
                     Ok(None) => return "the node closed the connection".to_owned(),
@@ -180,6 +189,36 @@ impl Link {
                 },
             }
         }
+    }
+}
+
+impl Link {
+    /// Connects once more whenever packets are lost, and serves that connection until it breaks.
+    async fn second(&self, session: &Session, connector: &Connector) -> Infallible {
+        loop {
+            session.lossy().await;
+            let why = match self.serve_second(session, connector).await {
+                Ok(()) => "the node closed it".to_owned(),
+                Err(why) => why,
+            };
+            session.set_second(None);
+            tracing::debug!(address = %self.address, %why, "no second connection");
+            tokio::time::sleep(RECONNECT.1).await;
+        }
+    }
+
+    async fn serve_second(&self, session: &Session, connector: &Connector) -> Result<(), String> {
+        let mut client = client(&self.address, connector).await?;
+        let (sender, frames) = mpsc::channel(SECOND_QUEUE);
+        let frames = ReceiverStream::new(frames);
+        let replies = in_time(async { client.exchange(frames).await.map_err(words) }).await?;
+        let mut replies = replies.into_inner();
+        tracing::debug!(address = %self.address, "a second connection, for packets are lost");
+        session.set_second(Some(sender));
+        while let Some(frame) = replies.message().await.map_err(words)? {
+            session.replies(frame);
+        }
+        Ok(())
     }
 }
 

@@ -58,6 +58,8 @@ pub(crate) struct Proposer {
 
 struct State {
     leading: Leading,
+    /// Since when it has been leading like that.
+    since: Instant,
     queue: FairQueue<Request>,
     /// Proposed and not answered, by number.
     under_way: BTreeMap<u64, Arc<Batch>>,
@@ -102,6 +104,7 @@ impl Proposer {
         Arc::new(Proposer {
             state: Mutex::new(State {
                 leading: Leading::No(None),
+                since: Instant::now(),
                 queue: FairQueue::new(),
                 under_way: BTreeMap::new(),
                 next: 0,
@@ -150,12 +153,21 @@ impl Proposer {
         self.state.lock().queue.len()
     }
 
+    /// For how long this replica has led, if it leads.
+    pub(crate) fn led_for(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        (state.leading == Leading::Yes).then(|| state.since.elapsed())
+    }
+
     /// Says whether this replica leads. What was not proposed by then surely was not applied.
     pub(crate) fn set_leading(&self, leading: Leading) {
         let (orphans, error) = {
             let mut state = self.state.lock();
             if state.leading == Leading::Stopped {
                 return;
+            }
+            if state.leading != leading {
+                state.since = Instant::now();
             }
             state.leading = leading;
             match leading {

@@ -3,11 +3,12 @@
 //! on a slow network nobody should wait for the answer to another's batch.
 
 use crate::limits;
+use crate::loss::Loss;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is known of the batches of a group.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Pace {
     /// Batches that are proposed and not answered, and what is in them.
     pub(super) batches: usize,
@@ -15,6 +16,7 @@ pub(super) struct Pace {
     pub(super) bytes: usize,
     /// How long batches take to be answered, the last ones counting most.
     takes: Option<Duration>,
+    loss: Loss,
     last: Option<Instant>,
 }
 
@@ -46,10 +48,13 @@ impl Pace {
     }
 
     /// How long what waits may gather while a batch is under way: where answers take long, a small
-    /// part of that. On a network that loses packets it is worth more than it costs, for each that is
-    /// lost holds up all that comes behind it.
+    /// part of that. On a network that loses packets it pays to gather more, for each that is lost
+    /// holds up all that comes behind it.
     fn patience(&self) -> Duration {
         let (least, most) = limits::GATHER;
+        if self.loss.lossy() {
+            return limits::GATHER_LOSSY;
+        }
         match self.takes {
             Some(takes) if takes < limits::NEAR => limits::NEAR,
             Some(takes) => (takes / 16).clamp(least, most),
@@ -70,6 +75,7 @@ impl Pace {
         self.batches -= 1;
         self.commands -= commands;
         self.bytes -= bytes;
+        self.loss.came(took);
         self.takes = Some(self.takes.map_or(took, |takes| (takes * 7 + took) / 8));
     }
 }
@@ -147,5 +153,17 @@ mod tests {
         let far = patience(48 * MS, 60);
         assert!((2 * MS..=3 * MS).contains(&far), "{far:?}");
         assert_eq!(patience(MS, 60), limits::NEAR);
+    }
+
+    #[test]
+    fn more_gathers_where_packets_are_lost() {
+        let now = Instant::now();
+        let mut pace = Pace::default();
+        // Many are held up for as long again.
+        for took in [48 * MS, 96 * MS].repeat(60) {
+            pace.began(1, 1, now);
+            pace.ended(1, 1, took);
+        }
+        assert_eq!(pace.patience(), limits::GATHER_LOSSY);
     }
 }

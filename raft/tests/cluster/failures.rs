@@ -224,8 +224,14 @@ fn a_wiped_node_is_told_and_comes_back_as_a_learner() {
         block(group.add_learner(member.clone())).is_err(),
         "it is still a member as its former self"
     );
-    assert_eq!(block(group.remove(wiped, 9_999)), Ok(Some(1_000 + wiped.0)));
-    assert_eq!(block(group.remove(wiped, 1_000 + wiped.0)), Ok(None));
+    assert_eq!(
+        block(group.remove(wiped, 9_999, Duration::ZERO)),
+        Ok(Some(1_000 + wiped.0))
+    );
+    assert_eq!(
+        block(group.remove(wiped, 1_000 + wiped.0, Duration::ZERO)),
+        Ok(None)
+    );
     let mut members = group.status().members;
     members.push(member.clone());
     cluster.node(wiped).create(GROUP, members, false);

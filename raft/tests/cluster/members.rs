@@ -3,6 +3,7 @@
 use crate::support::{Cluster, GROUP, block, eventually};
 use florin_ledger::id::NodeId;
 use florin_raft::{ChangeMembersError, Group, GroupStatus, Member};
+use std::time::Duration;
 
 /// A joint configuration is in the logs of the leader and of `with`, and no quorum of the others
 /// ever had it: `lacking`, without whom it cannot be committed, was down. Then the leader dies.
@@ -59,7 +60,12 @@ fn settled(cluster: &Cluster) -> GroupStatus {
 fn a_removal_that_was_cut_off_is_finished_by_the_next_leader() {
     let (mut cluster, group, [leader, gone, stays]) = formed();
     let incarnation = cluster.node(gone).incarnation;
-    let removal = async move { group.remove(gone, incarnation).await.map(drop) };
+    let removal = async move {
+        group
+            .remove(gone, incarnation, Duration::ZERO)
+            .await
+            .map(drop)
+    };
     cut_off(&mut cluster, (leader, gone, stays), removal);
     let status = settled(&cluster);
     assert_eq!(voters(&status), sorted([leader, stays]));
@@ -75,7 +81,7 @@ fn a_removal_that_was_cut_off_is_finished_by_the_next_leader() {
 fn a_vote_that_was_given_half_way_is_given_by_the_next_leader() {
     let (mut cluster, group, [leader, learner, stays]) = formed();
     let member = cluster.node(learner).member();
-    block(group.remove(learner, member.incarnation)).unwrap();
+    block(group.remove(learner, member.incarnation, Duration::ZERO)).unwrap();
     block(group.add_learner(member.clone())).unwrap();
     let promotion = async move { group.promote(&member).await };
     cut_off(&mut cluster, (leader, learner, stays), promotion);
@@ -92,12 +98,17 @@ fn a_vote_that_was_given_half_way_is_given_by_the_next_leader() {
 fn nobody_is_told_that_a_change_is_done_while_it_is_half_done() {
     let (mut cluster, group, [leader, gone, stays]) = formed();
     let incarnation = cluster.node(gone).incarnation;
-    let removal = async move { group.remove(gone, incarnation).await.map(drop) };
+    let removal = async move {
+        group
+            .remove(gone, incarnation, Duration::ZERO)
+            .await
+            .map(drop)
+    };
     cut_off(&mut cluster, (leader, gone, stays), removal);
     let again: [&dyn Fn(&Group) -> bool; 3] = [
-        &|group| block(group.remove(NodeId(9), 9)) == Ok(None),
+        &|group| block(group.remove(NodeId(9), 9, Duration::ZERO)) == Ok(None),
         &|group| block(group.promote(&member_of(group, stays))).is_ok(),
-        &|group| block(group.remove(gone, incarnation)) == Ok(None),
+        &|group| block(group.remove(gone, incarnation, Duration::ZERO)) == Ok(None),
     ];
     for ask in again {
         let group = eventually("an answer", || {

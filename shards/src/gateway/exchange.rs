@@ -4,6 +4,7 @@
 //! it never waits, and a stream never has more to answer than its queue has places.
 
 use super::Inner;
+use super::copies::{Answer, Copies};
 use crate::items::page;
 use crate::limits::{FRAME_BYTES, FRAME_ITEMS, PATIENCE_MOST, STREAM_IN_FLIGHT};
 use crate::wire::proto::question::Freshness;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use florin_failpoints::failpoint;
 use florin_ledger::command::{Command, decode_envelope};
 use florin_ledger::id::{DIRECTORY, GroupId, LedgerId};
-use florin_ledger::query::{Answer, Query};
+use florin_ledger::query::{self, Query};
 use florin_raft::{Committed, Consistency, Group, ProposeError, ReadError, Turn};
 use futures_util::Stream;
 use std::pin::Pin;
@@ -30,14 +31,57 @@ use tonic::{Status, Streaming};
 /// What is ready to be sent; turned into bytes by the stream's own task, not by whoever answers.
 enum Ready {
     Decided(u64, Result<Committed, ProposeError>),
-    Answered(u64, Result<(Answer, u64), ReadError>),
+    Answered(u64, Result<(query::Answer, u64), ReadError>),
     Reply(Reply),
     /// The stream ends here.
     End(Status),
 }
 
 /// A place for one reply.
-type Place = mpsc::OwnedPermit<Ready>;
+enum Place {
+    One(mpsc::OwnedPermit<Ready>),
+    /// The request comes over another connection, too.
+    Both(Answer, Arc<Copies>),
+}
+
+impl Place {
+    /// For the reply to a request that is to be done; one that was done or is being done already is
+    /// answered by the other.
+    fn of(
+        request: &Request,
+        permit: mpsc::OwnedPermit<Ready>,
+        copies: &Arc<Copies>,
+    ) -> Option<Place> {
+        if !request.twice {
+            return Some(Place::One(permit));
+        }
+        let answer = Box::new(move |reply| drop(permit.send(Ready::Reply(reply))));
+        let answer = copies.came(request.id, answer)?;
+        Some(Place::Both(answer, copies.clone()))
+    }
+
+    fn send(self, ready: Ready) {
+        match self {
+            Place::One(permit) => drop(permit.send(ready)),
+            Place::Both(answer, copies) => {
+                let Ok(reply) = ready.reply() else { return };
+                copies.done(&reply);
+                answer(reply);
+            }
+        }
+    }
+}
+
+impl Ready {
+    fn reply(self) -> Result<Reply, Status> {
+        match self {
+            Ready::Decided(id, result) => Ok(decided(id, result)),
+            Ready::Answered(id, result) => Ok(answered(id, result)),
+            Ready::Reply(reply) => Ok(reply),
+            Ready::End(status) => Err(status),
+        }
+    }
+}
 
 /// Replies, those that are ready together in one frame.
 pub struct ReplyFrames {
@@ -59,13 +103,17 @@ pub(super) fn start(inner: Arc<Inner>, requests: Streaming<Requests>) -> ReplyFr
 
 async fn take(inner: Arc<Inner>, mut requests: Streaming<Requests>, places: mpsc::Sender<Ready>) {
     let mut closing = inner.closing.subscribe();
+    let mut copies = None;
     loop {
         let frame = tokio::select! {
             frame = requests.message() => frame,
             _ = closing.wait_for(|closing| *closing) => return,
         };
         let end = match frame {
-            Ok(Some(frame)) => take_frame(&inner, frame, &places).await.err(),
+            Ok(Some(frame)) => {
+                let copies = copies.get_or_insert_with(|| inner.sessions.join(frame.session));
+                take_frame(&inner, frame, copies, &places).await.err()
+            }
             Ok(None) => return,
             Err(status) => Some(Status::invalid_argument(format!(
                 "malformed frame: {}",
@@ -83,13 +131,17 @@ async fn take(inner: Arc<Inner>, mut requests: Streaming<Requests>, places: mpsc
 async fn take_frame(
     inner: &Inner,
     frame: Requests,
+    copies: &Arc<Copies>,
     places: &mpsc::Sender<Ready>,
 ) -> Result<(), Status> {
     failpoint!(async "shards.gateway.receive", Err(Status::unavailable("the frame was lost")));
     for request in frame.items {
         // Without a place, nothing more is read: the frontend's own queue then says "busy".
-        let Ok(place) = places.clone().reserve_owned().await else {
+        let Ok(permit) = places.clone().reserve_owned().await else {
             return Err(Status::cancelled("the frontend has gone"));
+        };
+        let Some(place) = Place::of(&request, permit, copies) else {
+            continue;
         };
         if places.capacity() < FRAME_ITEMS {
             failed(
@@ -111,6 +163,7 @@ fn take_request(inner: &Inner, request: Request, place: Place) -> Result<(), Sta
         group,
         patience_ms,
         what,
+        twice: _,
     } = request;
     let Some(what) = what else {
         return Err(Status::invalid_argument(
@@ -260,7 +313,7 @@ fn decided(id: u64, decided: Result<Committed, ProposeError>) -> Reply {
     failure(id, why, 0, "")
 }
 
-fn answered(id: u64, answered: Result<(Answer, u64), ReadError>) -> Reply {
+fn answered(id: u64, answered: Result<(query::Answer, u64), ReadError>) -> Reply {
     match answered {
         Ok((answer, index)) => Reply {
             id,
@@ -307,14 +360,12 @@ impl Stream for ReplyFrames {
                 Poll::Pending if !items.is_empty() => break,
                 next => ready!(next),
             };
-            let reply = match next {
-                Some(Ready::Decided(id, result)) => decided(id, result),
-                Some(Ready::Answered(id, result)) => answered(id, result),
-                Some(Ready::Reply(reply)) => reply,
-                Some(Ready::End(status)) if items.is_empty() => {
+            let reply = match next.map(Ready::reply) {
+                Some(Ok(reply)) => reply,
+                Some(Err(status)) if items.is_empty() => {
                     return Poll::Ready(Some(Err(status)));
                 }
-                Some(Ready::End(status)) => {
+                Some(Err(status)) => {
                     self.end = Some(status);
                     break;
                 }

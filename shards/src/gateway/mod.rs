@@ -1,5 +1,6 @@
 //! The node's side: the service that frontends and operators talk to.
 
+mod copies;
 mod exchange;
 mod operate;
 mod status;
@@ -13,6 +14,7 @@ use crate::wire::proto::{
     RemoveMemberRequest, Requests, StatusReply, StatusRequest, TransferLeaderReply,
     TransferLeaderRequest,
 };
+use copies::Sessions;
 use florin_raft::{Host, Member, PeerRoles};
 use std::sync::Arc;
 use tokio::sync::watch::Sender;
@@ -45,6 +47,7 @@ struct Inner {
     options: GatewayOptions,
     /// Set once, when the node stops.
     closing: Sender<bool>,
+    sessions: Sessions,
 }
 
 impl Gateway {
@@ -55,6 +58,7 @@ impl Gateway {
                 host,
                 options,
                 closing: Sender::new(false),
+                sessions: Sessions::default(),
             }),
         }
     }

@@ -26,28 +26,20 @@ pub(super) async fn create_group(inner: &Inner, request: CreateGroupRequest) -> 
     Ok(())
 }
 
-/// A member that the leader heard of just now is not taken out, whoever asks: it is not lost, but
-/// out of the asker's sight; or two machines were given one number. Says by which other
-/// incarnation the node is a member, if it is.
+/// A member that the leader heard of just now, or that it had no time yet to hear of, is not taken
+/// out, whoever asks: it is not lost, but out of the asker's sight; or two machines were given one
+/// number. Says by which other incarnation the node is a member, if it is.
 pub(super) async fn remove_member(
     inner: &Inner,
     request: RemoveMemberRequest,
 ) -> Result<Option<u64>, Status> {
     let group = group(inner, request.group)?;
-    let node = NodeId(request.node);
-    let status = group.status();
-    let named = |member: &&Member| member.node == node && member.incarnation == request.incarnation;
-    if status.members.iter().any(|member| named(&member)) {
-        let heard = status.peers.iter().find(|peer| peer.node == node);
-        let heard = heard.and_then(|peer| peer.acknowledged);
-        let itself = node == inner.options.member.node;
-        if itself || heard.is_some_and(|ago| ago < FORMER_SELF_SILENCE) {
-            let why = format!("the former node {} was heard of just now", node.0);
-            return Err(Status::unavailable(why));
-        }
-    }
-    let removed = group.remove(node, request.incarnation).await;
-    removed.map_err(not_changed)
+    let removed = group.remove(
+        NodeId(request.node),
+        request.incarnation,
+        FORMER_SELF_SILENCE,
+    );
+    removed.await.map_err(not_changed)
 }
 
 /// The member may have its vote already: that is said only by a leader, and once a quorum holds it.
@@ -102,6 +94,7 @@ fn not_changed(error: ChangeMembersError) -> Status {
         // The caller asks whoever leads now.
         ChangeMembersError::NotLeader { .. }
         | ChangeMembersError::InProgress
+        | ChangeMembersError::Heard(_)
         | ChangeMembersError::Stopped => Status::unavailable(error.to_string()),
         ChangeMembersError::Refused(_) => Status::failed_precondition(error.to_string()),
     }

@@ -69,7 +69,9 @@ impl Shared {
             Kind::Unkeyed => left,
             Kind::Keyed | Kind::Question => left.min(self.options.attempt_timeout),
         };
-        let answered = link.call(ask.group, ask.what.clone(), patience).await?;
+        let answered = link
+            .call(ask.group, ask.what.clone(), ask.kind, patience)
+            .await?;
         failpoint!(async "shards.router.answered", Err(End::Lost));
         match answered {
             Outcome::Failed(failed) => Err(self.end(failed)),

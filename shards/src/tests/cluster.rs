@@ -337,7 +337,10 @@ async fn a_malformed_frame_closes_its_stream_alone() {
         patience_ms: 1_000,
         what,
     };
-    let frame = |item| Requests { items: vec![item] };
+    let frame = |item| Requests {
+        items: vec![item],
+        session: 0,
+    };
 
     // Nonsense within a request is refused, and the stream goes on.
     let nonsense = frame(request(
