@@ -6,7 +6,7 @@
 
 use crate::machine::{Death, Life, Machine};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::runtime::{Handle, Id};
 
@@ -27,6 +27,8 @@ struct Traps {
     armed: BTreeMap<(u64, &'static str), (u64, Trap)>,
     /// What was done, until somebody asks.
     fired: Vec<String>,
+    /// Nodes of which a step failed in this life.
+    failed: BTreeSet<u64>,
     panics: Vec<String>,
 }
 
@@ -58,6 +60,7 @@ pub(crate) fn register(machine: &Arc<Machine>, life: &Arc<Life>) {
         traps
             .lives
             .push((id, Arc::clone(machine), Arc::clone(life)));
+        traps.failed.remove(&machine.node.0);
     }
 }
 
@@ -81,6 +84,14 @@ pub(crate) fn take_fired() -> Vec<String> {
     traps
         .as_mut()
         .map_or_else(Vec::new, |traps| std::mem::take(&mut traps.fired))
+}
+
+/// Whether a step of a node failed by a trap since it was started last.
+pub(crate) fn has_failed(node: u64) -> bool {
+    let traps = TRAPS.lock();
+    traps
+        .as_ref()
+        .is_some_and(|traps| traps.failed.contains(&node))
 }
 
 /// Panics of living nodes since somebody asked last: each is a bug.
@@ -132,6 +143,9 @@ fn spring(node: u64, site: &'static str) -> Option<Trap> {
     let (_, trap) = traps.armed.remove(&(node, site))?;
     let what = format!("{trap:?} at {site} of node {node}");
     tracing::info!(what, "fired");
+    if trap == Trap::Error {
+        traps.failed.insert(node);
+    }
     traps.fired.push(what);
     Some(trap)
 }

@@ -257,7 +257,8 @@ impl World<'_> {
     }
 
     /// A node, or one of its groups, does not run: it may be replaced if its disk was damaged on
-    /// purpose; otherwise it must be able to start again.
+    /// purpose, and is started again if a step of it was made to fail; otherwise it must be able to
+    /// run.
     fn judge(&mut self, machine: &Arc<Machine>, why: &str) {
         let cannot = ["the log did not open", "the node did not start", "faulty: "];
         if !cannot.iter().any(|start| why.starts_with(start)) {
@@ -265,6 +266,9 @@ impl World<'_> {
         }
         if self.chaos.damaged.contains(&machine.node) {
             self.bring_back_empty(machine, why);
+        } else if traps::has_failed(machine.node.0) {
+            let down = self.chaos.millis(20, 300);
+            self.take_down(machine, Death::Kill, why, down);
         } else if why != FORMER_SELF {
             self.record.broken(format!("{}: {why}", machine.name));
             self.bring_back_empty(machine, why);

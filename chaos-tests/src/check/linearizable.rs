@@ -17,7 +17,7 @@ mod search;
 
 use crate::history::keys::Keys;
 use crate::history::{Account, Answer, History, Request};
-use crate::limits::{IN_FLIGHT, SEARCH_STATES, UNKNOWN_OPERATIONS};
+use crate::limits::{IN_FLIGHT, SEARCH_STATES, SEARCH_STATES_PER_OPERATION, UNKNOWN_OPERATIONS};
 use crate::verdict::{Finding, Verdict, Wrongs};
 use search::{Event, Found, Start, Unknown, search};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ pub fn check(history: &History) -> Verdict {
         windows: 0,
         too_busy: 0,
         given_up: None,
-        states: SEARCH_STATES,
+        states: SEARCH_STATES.max(history.operations.len() * SEARCH_STATES_PER_OPERATION),
     };
     let read = accounts_read(history);
     let mut known: BTreeMap<&str, &Account> = BTreeMap::new();

@@ -336,6 +336,7 @@ async fn a_malformed_frame_closes_its_stream_alone() {
         group: 1,
         patience_ms: 1_000,
         what,
+        twice: false,
     };
     let frame = |item| Requests {
         items: vec![item],
