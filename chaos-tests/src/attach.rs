@@ -11,13 +11,14 @@ use crate::load::{Load, LoadOptions, Mix, PartnerKey};
 use crate::report;
 use crate::run::progress::Progress;
 use crate::run::stop::Stop;
-use crate::run::{Outcome, about, settle};
+use crate::run::{Outcome, about, settle, watch};
 use crate::verdict::{Finding, Verdict, exit_code};
 use anyhow::{Context, Result, bail};
 use florin_node::client::Client;
-use florin_node::cluster::asking::{Asked, ask};
+use florin_node::cluster::asking::{Asked, ask, connect};
 use notes::Notes;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,7 +37,7 @@ pub struct AttachOptions {
     pub ca: Option<PathBuf>,
     /// On whose books.
     pub access: Access,
-    /// Who is asked in the end what replicas hold.
+    /// Who is asked who leads, and in the end what replicas hold.
     pub nodes: Option<Nodes>,
     /// For how long.
     pub duration: Duration,
@@ -93,6 +94,22 @@ pub async fn attach(options: AttachOptions, stop: &Stop) -> Result<Outcome> {
         recover_ms: Some(ms),
         ..Bound::default()
     });
+    let asked = options.nodes.as_ref().map(|nodes| Asked {
+        cluster: nodes.cluster.clone(),
+        nodes: nodes.addresses.clone(),
+        certs: nodes.certs.clone(),
+    });
+    let watching = match &asked {
+        Some(asked) => {
+            let router = Arc::new(connect(asked).await?);
+            let status = move || {
+                let router = router.clone();
+                async move { router.status().await }
+            };
+            Some(watch::start(clock, status))
+        }
+        None => None,
+    };
     let notes = Notes::take(clock, bound, options.note.clone());
     tokio::select! {
         () = tokio::time::sleep(options.duration) => (),
@@ -111,14 +128,14 @@ pub async fn attach(options: AttachOptions, stop: &Stop) -> Result<Outcome> {
             bound_ms: ALIVE_MS,
         })
         .collect();
+    if let Some(watching) = watching {
+        let answered = history.operations.iter().filter_map(|one| one.group);
+        let groups: BTreeSet<u64> = answered.collect();
+        history.leaders = watching.finish(&Vec::from_iter(groups)).await;
+    }
     let mut lacks = None;
-    if let Some(nodes) = &options.nodes {
-        let asked = Asked {
-            cluster: nodes.cluster.clone(),
-            nodes: nodes.addresses.clone(),
-            certs: nodes.certs.clone(),
-        };
-        let asking = || async { ask(&asked).await.unwrap_or_default() };
+    if let Some(asked) = &asked {
+        let asking = || async { ask(asked).await.unwrap_or_default() };
         (history.replicas, lacks) = settle::replicas_by(asking, SETTLED).await;
     }
     history.run = Some(Run {

@@ -72,7 +72,11 @@ pub async fn run(scenario: &Scenario, options: &RunOptions, stop: &Stop) -> Resu
     let scene = stage::stage(scenario, options).await?;
     let scene = Arc::new(scene);
     progress.follow(scene.load.clone());
-    let watching = watch::start(scene.clone());
+    let watched = scene.clone();
+    let watching = watch::start(scene.clock, move || {
+        let scene = watched.clone();
+        async move { scene.status().await }
+    });
     progress.phase("warming up");
     stage::warm_up(
         &scene,
@@ -87,7 +91,7 @@ pub async fn run(scenario: &Scenario, options: &RunOptions, stop: &Stop) -> Resu
     let after = Duration::from_secs_f64(scenario.phases.after_s);
     stop.sleep(after).await;
     progress.phase("reading the books");
-    let leaders = watching.finish().await;
+    let leaders = watching.finish(&scene.groups).await;
     progress.unfollow();
     let scene = Arc::into_inner(scene).context("a fault still goes on")?;
     let settle = Duration::from_secs_f64(scenario.phases.settle_s);

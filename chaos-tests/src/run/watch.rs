@@ -1,11 +1,10 @@
 //! Notes who leads which group, as nodes say it.
 
-use crate::faults::Scene;
 use crate::history::Leader;
+use crate::history::clock::Clock;
 use crate::limits::NOTE;
 use florin_node::cluster::{NodeStatus, Role};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -15,13 +14,18 @@ pub struct Watching {
     task: JoinHandle<Vec<Leader>>,
 }
 
-/// Begins to note.
-pub fn start(scene: Arc<Scene>) -> Watching {
+/// Begins to note what nodes say, by this clock.
+pub fn start<S, F>(clock: Clock, status: S) -> Watching
+where
+    S: Fn() -> F + Send + 'static,
+    F: Future<Output = Vec<NodeStatus>> + Send,
+{
     let (done, mut ended) = oneshot::channel();
     let task = tokio::spawn(async move {
         let (mut noted, mut last) = (Vec::new(), BTreeMap::new());
         loop {
-            note(&scene, &mut noted, &mut last).await;
+            let status = status().await;
+            note(&status, clock.now(), &mut noted, &mut last);
             tokio::select! {
                 _ = &mut ended => return noted,
                 () = tokio::time::sleep(NOTE) => (),
@@ -32,25 +36,27 @@ pub fn start(scene: Arc<Scene>) -> Watching {
 }
 
 impl Watching {
-    /// What was noted.
-    pub async fn finish(self) -> Vec<Leader> {
+    /// What was noted of these groups.
+    pub async fn finish(self, groups: &[u64]) -> Vec<Leader> {
         let _waits = self.done.send(());
-        self.task.await.unwrap_or_default()
+        let mut noted = self.task.await.unwrap_or_default();
+        noted.retain(|leader| groups.contains(&leader.group));
+        noted
     }
 }
 
 /// Who leads and in which term.
 type Leads = (Option<String>, u64);
 
-/// Notes what has changed. Only groups of the load: others have no payments.
-async fn note(scene: &Scene, noted: &mut Vec<Leader>, last: &mut BTreeMap<u64, Leads>) {
-    let status = scene.status().await;
-    let at = scene.now();
-    for group in &scene.groups {
-        let now = leads(&status, *group);
-        if last.get(group) != Some(&now) {
+/// Notes what has changed.
+fn note(status: &[NodeStatus], at: u64, noted: &mut Vec<Leader>, last: &mut BTreeMap<u64, Leads>) {
+    let replicas = status.iter().flat_map(|node| &node.groups);
+    let groups: BTreeSet<u64> = replicas.map(|replica| replica.group.0.into()).collect();
+    let known: Vec<u64> = last.keys().copied().collect();
+    for group in groups.into_iter().chain(known) {
+        let now = leads(status, group);
+        if last.get(&group) != Some(&now) {
             let (node, term) = now.clone();
-            let group = *group;
             noted.push(Leader {
                 at,
                 group,

@@ -24,6 +24,14 @@ pub struct Asked {
 
 /// What every node of the cluster says, with the hashes of its ledgers.
 pub async fn ask(asked: &Asked) -> Result<Vec<NodeStatus>> {
+    let router = connect(asked).await?;
+    let status = router.status_with_hashes().await;
+    router.shutdown().await;
+    Ok(status)
+}
+
+/// For those who ask more than once.
+pub async fn connect(asked: &Asked) -> Result<Router> {
     let connector = operator(&Layout::new(asked.certs.clone()))?.connector();
     let router = Router::connect(RouterOptions {
         seeds: asked.nodes.clone(),
@@ -34,10 +42,9 @@ pub async fn ask(asked: &Asked) -> Result<Vec<NodeStatus>> {
     })
     .await;
     let known = router.wait_ready(Instant::now() + KNOWN).await;
-    let status = router.status_with_hashes().await;
-    router.shutdown().await;
     if !known {
+        router.shutdown().await;
         bail!("no node of cluster `{}` knows its directory", asked.cluster);
     }
-    Ok(status)
+    Ok(router)
 }

@@ -9,13 +9,13 @@ use crate::router::{Consistency, Submitted};
 use crate::status::Role;
 use crate::wire::proto::reply::Outcome;
 use crate::wire::proto::request::What;
-use crate::wire::proto::{Failure, Request, Requests};
+use crate::wire::proto::{Failure, Replies, Reply, Request, Requests};
 use bytes::Bytes;
 use florin_ledger::amount::{Amount, Currency};
 use florin_ledger::command::{
     AccountKind, Command, Constraint, Envelope, NewAccount, NewTransfer, Once,
 };
-use florin_ledger::effect::Effect;
+use florin_ledger::effect::{Decision, Effect};
 use florin_ledger::id::{DIRECTORY, Id};
 use florin_ledger::query::{Answer, Query};
 use futures_util::stream;
@@ -23,6 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
+use tonic::Streaming;
 
 impl Cluster {
     fn envelope(&self, key: u64, command: Command) -> Envelope {
@@ -324,6 +325,72 @@ async fn the_directory_reaches_everyone() {
     let another = create_partner(&cluster.router, "Even later").await;
     let refreshed = other.refresh(soon()).await.unwrap();
     assert!(refreshed.partners.contains_key(&another));
+}
+
+/// One more connection of a session: its requests, and their replies.
+async fn connection(
+    client: &mut link::Client,
+) -> (tokio::sync::mpsc::Sender<Requests>, Streaming<Replies>) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
+    (
+        sender,
+        client.exchange(receiver).await.unwrap().into_inner(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_over_two_connections_is_done_once_and_answered_on_both() {
+    let cluster = Cluster::start(1).await;
+    cluster.open_account(1).await;
+    let address = cluster.nodes[0].address.to_string();
+    let mut client = link::client(&address, &Connector::plain()).await.unwrap();
+    let mut ways = [connection(&mut client).await, connection(&mut client).await];
+    for id in 2..20 {
+        let envelope = florin_ledger::command::encode_envelope(&cluster.account(id));
+        let frame = Requests {
+            items: vec![Request {
+                id,
+                group: 1,
+                patience_ms: 1_000,
+                what: Some(What::Submit(Bytes::from(envelope))),
+                twice: true,
+            }],
+            session: 7,
+        };
+        ways.reverse();
+        let [(sooner, on_sooner), (later, on_later)] = &mut ways;
+        sooner.send(frame.clone()).await.unwrap();
+        // The copy comes after the answer, or perhaps before it.
+        let answered = match id % 3 {
+            0 => Some(on_sooner.message().await.unwrap().unwrap()),
+            _ => None,
+        };
+        later.send(frame).await.unwrap();
+        let answered = match answered {
+            Some(answered) => answered,
+            None => on_sooner.message().await.unwrap().unwrap(),
+        };
+        assert_is_new(&answered, id);
+        assert_eq!(on_later.message().await.unwrap().unwrap(), answered);
+    }
+}
+
+/// An account was opened by it, for the first time.
+fn assert_is_new(replies: &Replies, id: u64) {
+    let [
+        Reply {
+            id: answered,
+            outcome: Some(Outcome::Decided(decided)),
+        },
+    ] = &replies.items[..]
+    else {
+        panic!("{replies:?}");
+    };
+    let decision: Decision = crate::wire::decode(&decided.decision, "decision").unwrap();
+    assert_eq!(*answered, id);
+    assert_eq!(decision.effect, Effect::AccountCreated);
+    assert!(!decision.replayed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
