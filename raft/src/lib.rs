@@ -54,5 +54,6 @@ pub use loss::Loss;
 pub use members::ChangeMembersError;
 pub use options::{Connect, HostOptions, Io, Member, SystemClock, TcpConnect};
 pub use roles::PeerRoles;
+pub use runtime::ring_together;
 pub use status::{GroupStatus, PeerStatus, Role, Scrubbed};
 pub use turn::Turn;

@@ -9,7 +9,29 @@ use futures_util::future::Either;
 use openraft::async_runtime::{AsyncRuntime, Instant as _};
 use openraft::impls::TokioRuntime;
 use std::future::{Future, Ready, ready};
+use std::sync::OnceLock;
 use std::time::Duration;
+
+type Moment = <TokioRuntime as AsyncRuntime>::Instant;
+
+/// From when on, and how far apart, the timers of groups ring, if they ring together.
+static TOGETHER: OnceLock<(Moment, Duration)> = OnceLock::new();
+
+/// From now on the timers of all groups of this process ring together, so far apart: a fraction of
+/// the heartbeats' interval. Each group looks five times in such an interval whether something is
+/// due; where there are many, waking up for each of them alone is most of what they cost at rest.
+/// For processes that run by the real clock, for it is counted from here; the first call counts.
+pub fn ring_together(apart: Duration) {
+    TOGETHER.get_or_init(|| (Moment::now(), apart));
+}
+
+/// A moment, or a little later: when others ring.
+fn together(moment: Moment, (began, apart): (Moment, Duration)) -> Moment {
+    let apart = apart.as_nanos().max(1);
+    let since = (moment - began).as_nanos();
+    let rest = (apart - since % apart) % apart;
+    moment + Duration::from_nanos(u64::try_from(rest).unwrap_or_default())
+}
 
 /// tokio, whose timer is not asked for pauses below [`limits::PAUSE_LEAST`]: those end at once.
 #[derive(Debug)]
@@ -49,6 +71,10 @@ impl AsyncRuntime for Runtime {
         if deadline < Self::Instant::now() + limits::PAUSE_LEAST {
             return Either::Right(ready(()));
         }
+        // By it openraft waits for its next look; its other pauses are told by their length.
+        let deadline = TOGETHER
+            .get()
+            .map_or(deadline, |rings| together(deadline, *rings));
         Either::Left(TokioRuntime::sleep_until(deadline))
     }
 
@@ -90,6 +116,20 @@ impl AsyncRuntime for Runtime {
 mod tests {
     use super::*;
     use futures_util::FutureExt;
+
+    #[test]
+    fn timers_ring_together_and_never_early() {
+        let (began, ring) = (Moment::now(), Duration::from_millis(40));
+        for (after, rings) in [
+            (Duration::ZERO, 0),
+            (Duration::from_nanos(1), 1),
+            (ring - Duration::from_nanos(1), 1),
+            (ring, 1),
+            (ring * 7 / 2, 4),
+        ] {
+            assert_eq!(together(began + after, (began, ring)), began + ring * rings);
+        }
+    }
 
     #[test]
     fn it_is_a_runtime_as_consensus_wants_it() {
