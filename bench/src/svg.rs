@@ -12,10 +12,10 @@ pub struct Curve {
 }
 
 const WIDTH: f64 = 640.0;
-const PANEL: f64 = 140.0;
+const PANEL: f64 = 152.0;
 const LEFT: f64 = 70.0;
 const RIGHT: f64 = 30.0;
-const TOP: f64 = 28.0;
+const TOP: f64 = 40.0;
 const BOTTOM: f64 = 24.0;
 
 /// Draws them.
@@ -58,7 +58,7 @@ fn panel(svg: &mut String, curve: &Curve, top: f64) {
         )
     };
     let (floor, ceiling) = (top + PANEL - BOTTOM, top + TOP);
-    let title = top + TOP - 12.0;
+    let title = top + 14.0;
     put(
         svg,
         format_args!(
@@ -143,7 +143,7 @@ mod tests {
         let svg = draw("size", &[curve]);
         // From the left edge to the right one in even steps, the highest at the ceiling.
         assert!(
-            svg.contains(r#"points="70.0,72.0 340.0,28.0 610.0,116.0""#),
+            svg.contains(r#"points="70.0,84.0 340.0,40.0 610.0,128.0""#),
             "{svg}"
         );
         for label in ["100 k", "1 M", "10 M", "speed", "size"] {
