@@ -79,6 +79,15 @@ pub struct Nodes {
 /// Asks, takes notes, and judges.
 pub async fn attach(options: AttachOptions, stop: &Stop) -> Result<Outcome> {
     let progress = Progress::start("attached", true);
+    let asked = options.nodes.as_ref().map(|nodes| Asked {
+        cluster: nodes.cluster.clone(),
+        nodes: nodes.addresses.clone(),
+        certs: nodes.certs.clone(),
+    });
+    let router = match &asked {
+        Some(asked) => Some(Arc::new(connect(asked).await?)),
+        None => None,
+    };
     progress.phase("opening accounts");
     let partners = partners(&options).await?;
     let mut load = LoadOptions::new(options.endpoints.clone(), options.ca.clone(), partners);
@@ -94,22 +103,12 @@ pub async fn attach(options: AttachOptions, stop: &Stop) -> Result<Outcome> {
         recover_ms: Some(ms),
         ..Bound::default()
     });
-    let asked = options.nodes.as_ref().map(|nodes| Asked {
-        cluster: nodes.cluster.clone(),
-        nodes: nodes.addresses.clone(),
-        certs: nodes.certs.clone(),
+    let watching = router.map(|router| {
+        watch::start(clock, move || {
+            let router = router.clone();
+            async move { router.status().await }
+        })
     });
-    let watching = match &asked {
-        Some(asked) => {
-            let router = Arc::new(connect(asked).await?);
-            let status = move || {
-                let router = router.clone();
-                async move { router.status().await }
-            };
-            Some(watch::start(clock, status))
-        }
-        None => None,
-    };
     let notes = Notes::take(clock, bound, options.note.clone());
     tokio::select! {
         () = tokio::time::sleep(options.duration) => (),

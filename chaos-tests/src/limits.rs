@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-/// Operations on one account that may be in flight at once for a search for an order to take on.
-pub const IN_FLIGHT: usize = 24;
+/// Operations on one account that may be in flight at once for a search for an order to take on:
+/// each set of them may be a state of its own.
+pub const IN_FLIGHT: usize = 18;
 /// Operations on one account that may stay without any answer for a search to take them on.
 pub const UNKNOWN_OPERATIONS: usize = 20;
 /// States that searches for an order look at, in all windows of a history together, before they give
 /// up: a run's time is bounded, whatever its history.
 pub const SEARCH_STATES: usize = 8_000_000;
 /// So many for each operation, if that is more: a long history has more windows.
-pub const SEARCH_STATES_PER_OPERATION: usize = 200;
+pub const SEARCH_STATES_PER_OPERATION: usize = 400;
 // The unknown are bits of a word, and every set of them is written down.
 const _: () = assert!(UNKNOWN_OPERATIONS < 64 && (1 << UNKNOWN_OPERATIONS) < SEARCH_STATES);
 /// Sessions of a partner that an open load makes at most.

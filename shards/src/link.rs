@@ -109,7 +109,9 @@ impl Link {
                     pause = RECONNECT.0;
                     let node = connection.standing.node();
                     tracing::debug!(address = %self.address, node = node.0, "connected");
-                    let why = self.serve(connection, &connector, &leaders, &changed).await;
+                    let why = self
+                        .serve(connection, &connector, &cluster, &leaders, &changed)
+                        .await;
                     tracing::debug!(address = %self.address, node = node.0, %why, "connection lost");
                     *self.trouble.lock() = why;
                 }
@@ -137,7 +139,11 @@ impl Link {
         }
         let (session, frames) = Session::new();
         let (replies, leaders) = in_time(async {
-            let replies = client.exchange(frames).await.map_err(words)?.into_inner();
+            let replies = client
+                .exchange(session.call_with(frames))
+                .await
+                .map_err(words)?
+                .into_inner();
             let leaders = client
                 .leaders(LeadersRequest {})
                 .await
@@ -163,6 +169,7 @@ impl Link {
         &self,
         mut connection: Connection,
         connector: &Connector,
+        cluster: &str,
         leaders: &Leaders,
         changed: &impl Fn(),
     ) -> String {
@@ -173,7 +180,7 @@ impl Link {
         };
         self.standing.store(Some(connection.standing.clone()));
         changed();
-        let mut second = pin!(self.second(&connection.standing.session, connector));
+        let mut second = pin!(self.second(&connection.standing, connector, cluster));
         loop {
             tokio::select! {
                 never = &mut second => match never {},
@@ -194,10 +201,20 @@ impl Link {
 
 impl Link {
     /// Connects once more whenever packets are lost, and serves that connection until it breaks.
-    async fn second(&self, session: &Session, connector: &Connector) -> Infallible {
+    async fn second(
+        &self,
+        standing: &Standing,
+        connector: &Connector,
+        cluster: &str,
+    ) -> Infallible {
+        if !standing.peer.copies {
+            // It would do twice what comes twice.
+            return std::future::pending().await;
+        }
+        let session = &standing.session;
         loop {
             session.lossy().await;
-            let why = match self.serve_second(session, connector).await {
+            let why = match self.serve_second(standing, connector, cluster).await {
                 Ok(()) => "the node closed it".to_owned(),
                 Err(why) => why,
             };
@@ -207,10 +224,21 @@ impl Link {
         }
     }
 
-    async fn serve_second(&self, session: &Session, connector: &Connector) -> Result<(), String> {
+    async fn serve_second(
+        &self,
+        standing: &Standing,
+        connector: &Connector,
+        cluster: &str,
+    ) -> Result<(), String> {
+        let Standing { peer, session, .. } = standing;
         let mut client = client(&self.address, connector).await?;
+        let there = hello(&mut client, cluster).await?;
+        let life = |hello: &HelloReply| (hello.cluster.clone(), hello.node, hello.incarnation);
+        if life(&there) != life(peer) {
+            return Err(format!("node {} is at its end", there.node));
+        }
         let (sender, frames) = mpsc::channel(SECOND_QUEUE);
-        let frames = ReceiverStream::new(frames);
+        let frames = session.call_with(ReceiverStream::new(frames));
         let replies = in_time(async { client.exchange(frames).await.map_err(words) }).await?;
         let mut replies = replies.into_inner();
         tracing::debug!(address = %self.address, "a second connection, for packets are lost");

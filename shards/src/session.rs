@@ -4,6 +4,7 @@
 
 use crate::attempt::{End, Kind};
 use crate::limits::{FRAME_BYTES, FRAME_ITEMS, STREAM_BYTES, STREAM_QUEUE, TWICE_MOST};
+use crate::wire::SESSION;
 use crate::wire::proto::reply::Outcome;
 use crate::wire::proto::request::What;
 use crate::wire::proto::{Replies, Request, Requests};
@@ -120,8 +121,9 @@ impl Session {
             id,
             group,
             patience_ms,
+            // The directory is large, and asked for seldom.
+            twice: kind != Kind::Unkeyed && !matches!(what, What::Directory(_)),
             what: Some(what),
-            twice: kind != Kind::Unkeyed,
         })?;
         match tokio::time::timeout(patience, &mut receiver).await {
             Ok(reply) => reply.unwrap_or(Err(End::Lost)),
@@ -157,7 +159,10 @@ impl Session {
                 continue;
             };
             if let Some(caller) = waiting.callers.remove(&reply.id) {
-                sent = sent.or(caller.sent);
+                // Of one kind, for questions may be answered sooner.
+                if matches!(outcome, Outcome::Decided(_)) {
+                    sent = sent.or(caller.sent);
+                }
                 // A caller that has just gone needs no reply.
                 let _ = caller.reply.send(Ok(outcome));
             }
@@ -191,15 +196,18 @@ impl Session {
         if let Some(place) = place {
             let items: Vec<Request> = items.iter().filter(|one| one.twice).cloned().collect();
             metrics::counter!("florin_router_requests_twice_total").increment(items.len() as u64);
-            place.send(Requests {
-                items,
-                session: self.number,
-            });
+            if !items.is_empty() {
+                place.send(Requests { items });
+            }
         }
-        Requests {
-            items,
-            session: self.number,
-        }
+        Requests { items }
+    }
+
+    /// A call of one of its connections, as it is to be opened.
+    pub(crate) fn call_with<T>(&self, frames: T) -> tonic::Request<T> {
+        let mut call = tonic::Request::new(frames);
+        call.metadata_mut().insert(SESSION, self.number.into());
+        call
     }
 
     /// The connection is gone: whoever waits is told, truthfully.
@@ -444,7 +452,6 @@ mod tests {
         let twice: Vec<bool> = frame.items.iter().map(|request| request.twice).collect();
         assert_eq!(twice, [true, false, true]);
         let copy = second.try_recv().unwrap();
-        assert_eq!(copy.session, frame.session);
         assert_eq!(copy.items, [frame.items[0].clone(), frame.items[2].clone()]);
         // The first reply counts, over whichever connection it comes.
         for (first, request) in [(true, &copy.items[0]), (false, &copy.items[0])] {

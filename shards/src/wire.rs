@@ -16,6 +16,9 @@ pub(crate) mod proto {
     tonic::include_proto!("florin.gateway.v1");
 }
 
+/// The metadata of an exchange in which a frontend says which session it is for.
+pub(crate) const SESSION: &str = "florin-session";
+
 /// In whose name the directory is changed: it is nobody's ledger.
 pub(crate) const DIRECTORY_LEDGER: LedgerId = LedgerId {
     partner: Id(0),

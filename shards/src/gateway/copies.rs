@@ -24,10 +24,19 @@ impl Sessions {
     }
 }
 
-/// Requests whose other copy has not come yet, by their numbers. Those that are too many are
-/// forgotten, the oldest first: a copy of theirs would be done again, which their keys make harmless.
+/// Requests whose other copy has not come yet. Those that are too many are forgotten, the oldest
+/// first, and a copy of theirs is neither done nor answered: whoever was told "surely not applied"
+/// must not be belied by it.
 #[derive(Default)]
-pub(super) struct Copies(Mutex<BTreeMap<u64, State>>);
+pub(super) struct Copies(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// By their numbers, which grow.
+    states: BTreeMap<u64, State>,
+    /// The newest that was forgotten.
+    forgotten: Option<u64>,
+}
 
 /// Sends a reply over one connection.
 pub(super) type Answer = Box<dyn FnOnce(Reply) + Send>;
@@ -42,21 +51,22 @@ impl Copies {
     /// A request came. If it did for the first time it is to be done, and `answer` comes back; if it
     /// is the copy of one that did, it is answered by that, now or when that is done.
     pub(super) fn came(&self, request: u64, answer: Answer) -> Option<Answer> {
-        let mut states = self.0.lock();
-        match states.remove(&request) {
+        let mut known = self.0.lock();
+        match known.states.remove(&request) {
+            None if known.forgotten >= Some(request) => None,
             None => {
-                states.insert(request, State::Working(None));
-                if states.len() > COPIES {
-                    states.pop_first();
+                known.states.insert(request, State::Working(None));
+                if known.states.len() > COPIES {
+                    known.forgotten = known.states.pop_first().map(|(oldest, _)| oldest);
                 }
                 Some(answer)
             }
             Some(State::Working(_)) => {
-                states.insert(request, State::Working(Some(answer)));
+                known.states.insert(request, State::Working(Some(answer)));
                 None
             }
             Some(State::Answered(reply)) => {
-                drop(states);
+                drop(known);
                 answer(reply);
                 None
             }
@@ -65,17 +75,23 @@ impl Copies {
 
     /// It was done, and this is the reply to it and to its copy.
     pub(super) fn done(&self, reply: &Reply) {
-        let mut states = self.0.lock();
-        match states.remove(&reply.id) {
+        let mut known = self.0.lock();
+        match known.states.remove(&reply.id) {
             Some(State::Working(Some(answer))) => {
-                drop(states);
+                drop(known);
                 answer(reply.clone());
             }
             Some(State::Working(None)) => {
-                states.insert(reply.id, State::Answered(reply.clone()));
+                let answered = State::Answered(reply.clone());
+                known.states.insert(reply.id, answered);
             }
             Some(State::Answered(_)) | None => (),
         }
+    }
+
+    /// It will not be done, and nobody will say so: its copy need not wait.
+    pub(super) fn given_up(&self, request: u64) {
+        self.0.lock().states.remove(&request);
     }
 }
 
@@ -114,7 +130,7 @@ mod tests {
         assert_eq!(*heard.0.lock(), [1]);
         assert!(!is_first(2));
         assert_eq!(*heard.0.lock(), [1, 2]);
-        assert!(copies.0.lock().is_empty());
+        assert!(copies.0.lock().states.is_empty());
     }
 
     #[test]
@@ -124,7 +140,11 @@ mod tests {
             assert!(copies.came(request, heard.answer()).is_some());
             copies.done(&reply(request));
         }
-        assert_eq!(copies.0.lock().len(), COPIES);
+        assert_eq!(copies.0.lock().states.len(), COPIES);
+        // Nor is their copy done after that.
+        let first = COPIES as u64 - 1;
+        assert!(copies.came(first, heard.answer()).is_none());
+        assert!(heard.0.lock().is_empty());
         let last = 2 * COPIES as u64 - 1;
         assert!(copies.came(last, heard.answer()).is_none());
         assert_eq!(*heard.0.lock(), [last]);

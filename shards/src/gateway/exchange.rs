@@ -41,7 +41,22 @@ enum Ready {
 enum Place {
     One(mpsc::OwnedPermit<Ready>),
     /// The request comes over another connection, too.
-    Both(Answer, Arc<Copies>),
+    Both(Both),
+}
+
+/// The place on the connection over which a request came first.
+struct Both {
+    request: u64,
+    answer: Option<Answer>,
+    copies: Arc<Copies>,
+}
+
+impl Drop for Both {
+    fn drop(&mut self) {
+        if self.answer.is_some() {
+            self.copies.given_up(self.request);
+        }
+    }
 }
 
 impl Place {
@@ -57,16 +72,21 @@ impl Place {
         }
         let answer = Box::new(move |reply| drop(permit.send(Ready::Reply(reply))));
         let answer = copies.came(request.id, answer)?;
-        Some(Place::Both(answer, copies.clone()))
+        Some(Place::Both(Both {
+            request: request.id,
+            answer: Some(answer),
+            copies: copies.clone(),
+        }))
     }
 
     fn send(self, ready: Ready) {
         match self {
             Place::One(permit) => drop(permit.send(ready)),
-            Place::Both(answer, copies) => {
-                let Ok(reply) = ready.reply() else { return };
-                copies.done(&reply);
-                answer(reply);
+            Place::Both(mut both) => {
+                if let (Ok(reply), Some(answer)) = (ready.reply(), both.answer.take()) {
+                    both.copies.done(&reply);
+                    answer(reply);
+                }
             }
         }
     }
@@ -90,10 +110,16 @@ pub struct ReplyFrames {
     turn: Turn,
 }
 
-/// Takes requests from now on; the stream of their replies.
-pub(super) fn start(inner: Arc<Inner>, requests: Streaming<Requests>) -> ReplyFrames {
+/// Takes requests from now on; the stream of their replies. `session`: which one of its frontend's
+/// it is, if that says so.
+pub(super) fn start(
+    inner: Arc<Inner>,
+    session: Option<u64>,
+    requests: Streaming<Requests>,
+) -> ReplyFrames {
+    let copies = session.map_or_else(Arc::default, |session| inner.sessions.join(session));
     let (places, ready) = mpsc::channel(STREAM_IN_FLIGHT);
-    tokio::spawn(take(inner, requests, places));
+    tokio::spawn(take(inner, copies, requests, places));
     ReplyFrames {
         ready,
         end: None,
@@ -101,19 +127,20 @@ pub(super) fn start(inner: Arc<Inner>, requests: Streaming<Requests>) -> ReplyFr
     }
 }
 
-async fn take(inner: Arc<Inner>, mut requests: Streaming<Requests>, places: mpsc::Sender<Ready>) {
+async fn take(
+    inner: Arc<Inner>,
+    copies: Arc<Copies>,
+    mut requests: Streaming<Requests>,
+    places: mpsc::Sender<Ready>,
+) {
     let mut closing = inner.closing.subscribe();
-    let mut copies = None;
     loop {
         let frame = tokio::select! {
             frame = requests.message() => frame,
             _ = closing.wait_for(|closing| *closing) => return,
         };
         let end = match frame {
-            Ok(Some(frame)) => {
-                let copies = copies.get_or_insert_with(|| inner.sessions.join(frame.session));
-                take_frame(&inner, frame, copies, &places).await.err()
-            }
+            Ok(Some(frame)) => take_frame(&inner, frame, &copies, &places).await.err(),
             Ok(None) => return,
             Err(status) => Some(Status::invalid_argument(format!(
                 "malformed frame: {}",

@@ -7,6 +7,7 @@ mod status;
 mod watch;
 
 use crate::limits::MESSAGE_BYTES;
+use crate::wire::SESSION;
 use crate::wire::proto::gateway_server::{Gateway as Service, GatewayServer};
 use crate::wire::proto::{
     AddMemberReply, AddMemberRequest, CreateGroupReply, CreateGroupRequest, DirectoryReply,
@@ -19,6 +20,7 @@ use florin_raft::{Host, Member, PeerRoles};
 use std::sync::Arc;
 use tokio::sync::watch::Sender;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status, Streaming};
 
 /// What the gateway tells of its node.
@@ -109,6 +111,11 @@ impl Gateway {
     }
 }
 
+/// Which session of its frontend a connection belongs to; nothing if it does not say so in a number.
+fn session_of(metadata: &MetadataMap) -> Option<u64> {
+    metadata.get(SESSION)?.to_str().ok()?.parse().ok()
+}
+
 /// The gateway as a gRPC service.
 pub type GatewayService = GatewayServer<Gateway>;
 
@@ -136,6 +143,7 @@ impl Service for Gateway {
                 .into_iter()
                 .map(|group| group.0)
                 .collect(),
+            copies: true,
         }))
     }
 
@@ -144,8 +152,10 @@ impl Service for Gateway {
         request: Request<Streaming<Requests>>,
     ) -> Result<Response<Self::ExchangeStream>, Status> {
         self.may_use(&request)?;
+        let session = session_of(request.metadata());
         Ok(Response::new(exchange::start(
             self.inner.clone(),
+            session,
             request.into_inner(),
         )))
     }

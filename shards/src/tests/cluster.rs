@@ -327,7 +327,7 @@ async fn the_directory_reaches_everyone() {
     assert!(refreshed.partners.contains_key(&another));
 }
 
-/// One more connection of a session: its requests, and their replies.
+/// One more connection of session 7: its requests, and their replies.
 async fn connection(
     client: &mut link::Client,
 ) -> (tokio::sync::mpsc::Sender<Requests>, Streaming<Replies>) {
@@ -356,7 +356,6 @@ async fn what_comes_over_two_connections_is_done_once_and_answered_on_both() {
                 what: Some(What::Submit(Bytes::from(envelope))),
                 twice: true,
             }],
-            session: 7,
         };
         ways.reverse();
         let [(sooner, on_sooner), (later, on_later)] = &mut ways;
@@ -405,10 +404,7 @@ async fn a_malformed_frame_closes_its_stream_alone() {
         what,
         twice: false,
     };
-    let frame = |item| Requests {
-        items: vec![item],
-        session: 0,
-    };
+    let frame = |item| Requests { items: vec![item] };
 
     // Nonsense within a request is refused, and the stream goes on.
     let nonsense = frame(request(

@@ -192,6 +192,7 @@ impl Gateway for Fake {
             address: self.address.clone(),
             version: "0".to_owned(),
             groups: vec![0, 1],
+            copies: true,
         }))
     }
 
