@@ -93,6 +93,30 @@ fn a_vote_that_was_given_half_way_is_given_by_the_next_leader() {
     cluster.assert_agreement(GROUP);
 }
 
+/// A leader that has just taken office has heard of nobody, which says nothing about them.
+#[test]
+fn a_member_that_may_be_alive_is_not_taken_out() {
+    let (mut cluster, group, [_, silent, next]) = formed();
+    let incarnation = cluster.node(silent).incarnation;
+    let (long, short) = (Duration::from_secs(3_600), Duration::from_millis(300));
+    let heard = Err(ChangeMembersError::Heard(silent));
+    assert_eq!(block(group.remove(silent, incarnation, long)), heard);
+    cluster.node(silent).kill();
+    let group = eventually("the next leader", || {
+        let group = cluster.leader(GROUP);
+        if group.status().leader == Some(next) {
+            return Some(group);
+        }
+        // A vote may be split; then it is asked again.
+        drop(block(group.transfer_leader(next)));
+        None
+    });
+    assert_eq!(block(group.remove(silent, incarnation, long)), heard);
+    eventually("its removal", || {
+        (block(group.remove(silent, incarnation, short)) == Ok(None)).then_some(())
+    });
+}
+
 /// Whoever asks again is told that it is done once it is, however soon that is.
 #[test]
 fn nobody_is_told_that_a_change_is_done_while_it_is_half_done() {

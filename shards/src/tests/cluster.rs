@@ -333,10 +333,9 @@ async fn connection(
 ) -> (tokio::sync::mpsc::Sender<Requests>, Streaming<Replies>) {
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     let receiver = tokio_stream::wrappers::ReceiverStream::new(receiver);
-    (
-        sender,
-        client.exchange(receiver).await.unwrap().into_inner(),
-    )
+    let mut call = tonic::Request::new(receiver);
+    call.metadata_mut().insert(crate::wire::SESSION, 7.into());
+    (sender, client.exchange(call).await.unwrap().into_inner())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
