@@ -2,7 +2,7 @@
 //!
 //! On a node, [`Gateway`] is the gRPC service that frontends talk to, and [`follow()`] tells raft
 //! where leaders should be. On a frontend, [`Router`] holds a copy of the directory and one
-//! multiplexed stream to each node. [`form()`] makes a cluster out of running nodes.
+//! multiplexed stream to each node, two where packets are lost. [`form()`] makes a cluster out of running nodes.
 
 mod attempt;
 pub mod connector;

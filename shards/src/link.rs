@@ -197,9 +197,7 @@ impl Link {
             }
         }
     }
-}
 
-impl Link {
     /// Connects once more whenever packets are lost, and serves that connection until it breaks.
     async fn second(
         &self,

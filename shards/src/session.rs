@@ -188,17 +188,15 @@ impl Session {
     /// one as well, if packets are lost and the node is not busy with more than that.
     fn frame(&self, mut items: Vec<Request>, under_way: usize) -> Requests {
         let lossy = under_way <= TWICE_MOST && self.loss.lossy();
-        let second = self.second.lock().clone().filter(|_| lossy);
+        let second = lossy.then(|| self.second.lock().clone()).flatten();
         let place = second.as_ref().and_then(|second| second.try_reserve().ok());
         for request in &mut items {
             request.twice &= place.is_some();
         }
-        if let Some(place) = place {
-            let items: Vec<Request> = items.iter().filter(|one| one.twice).cloned().collect();
-            metrics::counter!("florin_router_requests_twice_total").increment(items.len() as u64);
-            if !items.is_empty() {
-                place.send(Requests { items });
-            }
+        let copies: Vec<Request> = items.iter().filter(|one| one.twice).cloned().collect();
+        if let (Some(place), false) = (place, copies.is_empty()) {
+            metrics::counter!("florin_router_requests_twice_total").increment(copies.len() as u64);
+            place.send(Requests { items: copies });
         }
         Requests { items }
     }

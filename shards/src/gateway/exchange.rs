@@ -28,7 +28,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
-/// What is ready to be sent; turned into bytes by the stream's own task, not by whoever answers.
+/// What is ready to be sent; turned into bytes by the stream's own task, not by whoever answers,
+/// unless two streams are to send it.
 enum Ready {
     Decided(u64, Result<Committed, ProposeError>),
     Answered(u64, Result<(query::Answer, u64), ReadError>),
