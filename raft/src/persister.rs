@@ -3,20 +3,27 @@
 
 use crate::limits;
 use crate::node::Node;
+use crate::options::HostOptions;
 use crate::replicated::Replicated;
 use crate::types;
 use florin_failpoints::failpoint;
-use florin_ledger::id::GroupId;
+use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::LogPosition;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::time::{Duration, Instant, MissedTickBehavior};
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// Into so many turns an interval is divided.
+const TURNS: u64 = 8;
 
 /// When a group was last written, and how far its last checkpoints went.
 struct Schedule {
     persisted: Instant,
     checkpointed: Instant,
-    bytes_at_checkpoint: u64,
+    /// So many unwritten bytes are written before their time.
+    persist_bytes: usize,
+    /// When so many bytes were ever appended, a checkpoint is due before its time.
+    checkpoint_at: u64,
     history: VecDeque<Option<LogPosition>>,
 }
 
@@ -31,35 +38,46 @@ pub(crate) async fn run(node: Arc<Node>) {
             () = node.stopped() => return,
         }
         for group in node.all_groups() {
-            let new = schedules.len() as u32;
-            let interval = node.options.checkpoint_interval;
+            let new = schedules.len() as u64;
             let schedule = schedules
                 .entry(group.id)
-                .or_insert_with(|| first(&group, new, interval));
+                .or_insert_with(|| first(&group, turn(node.options.node, new), &node.options));
             tend(&node, &group, schedule).await;
         }
     }
 }
 
-/// Groups take turns, so that their checkpoints do not fall on one moment.
-fn first(group: &Replicated, place: u32, interval: Duration) -> Schedule {
+/// Which eighth of an interval is the turn of a node's n-th group. Not all groups of a node write
+/// at one moment, and not all replicas of a group: of three, whose logs grow alike, two are always
+/// free to carry payments.
+fn turn(node: NodeId, place: u64) -> u32 {
+    // Nodes are numbered in a row, mostly: neighbours are three eighths apart.
+    (node.0.wrapping_mul(3).wrapping_add(place) % TURNS) as u32
+}
+
+fn first(group: &Replicated, turn: u32, options: &HostOptions) -> Schedule {
     let now = Instant::now();
-    let ahead = interval * (place % 8) / 8;
+    let ahead = options.checkpoint_interval * turn / TURNS as u32;
+    // What was ahead of the first is kept up: each comes as many bytes after the one before.
+    let left = TURNS - u64::from(turn);
+    let bytes = options.checkpoint_log_bytes / TURNS * left;
     Schedule {
         persisted: now,
         checkpointed: now.checked_sub(ahead).unwrap_or(now),
-        bytes_at_checkpoint: group.store.appended_bytes(),
+        persist_bytes: limits::PERSIST_BYTES / TURNS as usize * left as usize,
+        checkpoint_at: group.store.appended_bytes() + bytes,
         history: VecDeque::new(),
     }
 }
 
 async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule) {
-    let grown = group.store.appended_bytes() - schedule.bytes_at_checkpoint;
+    let appended = group.store.appended_bytes();
     let due = schedule.checkpointed.elapsed() >= node.options.checkpoint_interval;
-    if due || grown >= node.options.checkpoint_log_bytes {
+    if due || appended >= schedule.checkpoint_at {
         schedule.checkpointed = Instant::now();
+        schedule.checkpoint_at = appended + node.options.checkpoint_log_bytes;
         schedule.persisted = schedule.checkpointed;
-        schedule.bytes_at_checkpoint = group.store.appended_bytes();
+        schedule.persist_bytes = limits::PERSIST_BYTES;
         checkpoint(group).await;
         schedule.history.push_back(group.checkpoint.sure());
         if schedule.history.len() > node.options.keep_checkpoints {
@@ -69,8 +87,9 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
     }
     let unwritten = group.replica.unwritten_bytes();
     let old = schedule.persisted.elapsed() >= limits::PERSIST_INTERVAL;
-    if unwritten >= limits::PERSIST_BYTES || (old && unwritten > 0) {
+    if unwritten >= schedule.persist_bytes || (old && unwritten > 0) {
         schedule.persisted = Instant::now();
+        schedule.persist_bytes = limits::PERSIST_BYTES;
         persist(group).await;
     }
 }
@@ -129,5 +148,23 @@ async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
     let Some(upto) = upto else { return };
     if Some(upto.index) > group.log.state().purged.map(|purged| purged.index) {
         drop(group.raft.trigger().purge_log(upto.index).await);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replicas_take_turns_and_groups_too() {
+        let of_three = [1, 2, 3].map(|node| turn(NodeId(node), 0));
+        assert_eq!(of_three, [3, 6, 1]);
+        for place in 0..20 {
+            let mut turns = [11, 12, 13, 14, 15].map(|node| turn(NodeId(node), place));
+            turns.sort_unstable();
+            assert!(turns.is_sorted_by(|a, b| a < b), "{turns:?}");
+            assert_ne!(turn(NodeId(7), place), turn(NodeId(7), place + 1));
+        }
+        assert!(turn(NodeId(u64::MAX), u64::MAX) < TURNS as u32);
     }
 }

@@ -38,8 +38,9 @@ pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
 pub(crate) const PUTS_IN_A_ROW: usize = 64;
 pub(crate) const REST: Duration = Duration::from_millis(3);
 
-/// Rests of one persist at most: who waits for it, or for its turn, does not wait for ever.
-pub(crate) const RESTS: usize = 64;
+/// Rests of one persist at most: who waits for it, or for its turn, does not wait for ever. Enough for
+/// all that small batches, a thousand a second, leave to be written at once.
+pub(crate) const RESTS: usize = 512;
 
 /// With so much unwritten again, there is no time to rest.
 pub(crate) const HURRY_BYTES: usize = 8 * 1024 * 1024;
