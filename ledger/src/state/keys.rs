@@ -1,13 +1,15 @@
 //! Which idempotency keys are remembered.
 //!
 //! Tens of millions of keys must fit, and growing must not stall payments. A key takes 32 bytes
-//! in a ring, in order of time, and a slot of 4 bytes in an open table that says where in the ring
-//! it is; both exist once per shard, so that each part that grows is small. Forgetting takes
-//! from the ring's front. Nothing here depends on when forgetting happens: what is
-//! over time is never found.
+//! in a ring, in order of time, and a slot of 5 bytes in a table that says where in the ring
+//! it is; both exist once per shard, so that each part that grows is small. Whether a key is new,
+//! which nearly all are, the table tells by a byte of each key's hash that it keeps apart, so that
+//! the ring, far away in memory, is not asked. Forgetting takes from the ring's front. Nothing here
+//! depends on when forgetting happens: what is over time is never found.
 
 use crate::id::{Position, Timestamp};
 use crate::limits::KEY_SHARDS;
+use hashbrown::HashTable;
 use std::collections::VecDeque;
 
 /// An idempotency key, mixed with its ledger.
@@ -73,13 +75,16 @@ impl Keys {
         horizon: Horizon,
     ) {
         if let Some(shard) = self.shards.get_mut(shard_of(key)) {
-            shard.forget(horizon);
-            assert!(shard.find(key).is_none(), "once: a key was decided twice");
+            // What is over time is found until it is forgotten, which comes with the sweeps.
+            if shard.find(key).is_some() {
+                shard.forget(horizon);
+                assert!(shard.find(key).is_none(), "once: a key was decided twice");
+            }
             shard.push(Entry::new(key, fingerprint, position));
         }
     }
 
-    /// Gives memory back where no new keys come: one shard with every batch.
+    /// Forgets what is over time: in one shard with every batch.
     pub(crate) fn sweep(&mut self, horizon: Horizon) {
         self.sweep = (self.sweep + 1) % KEY_SHARDS;
         if let Some(shard) = self.shards.get_mut(self.sweep) {
@@ -132,9 +137,6 @@ impl Entry {
     }
 }
 
-/// No entry.
-const EMPTY: u32 = u32::MAX;
-
 /// Entries are numbered by 31 bits, round and round.
 const NUMBERS: u32 = u32::MAX >> 1;
 
@@ -143,123 +145,56 @@ struct Shard {
     ring: VecDeque<Entry>,
     /// The number of the entry at the front.
     front: u32,
-    /// A power of two of slots, each an entry's number or [`EMPTY`]; probed one after the other.
-    slots: Vec<u32>,
+    /// Entries by key, each as its number.
+    table: HashTable<u32>,
+}
+
+/// Keys are hashes already; the bits that chose the shard are left out.
+fn spread([low, high]: ScopedKey) -> u64 {
+    (low / KEY_SHARDS as u64) ^ high.rotate_left(17)
+}
+
+fn entry(ring: &VecDeque<Entry>, front: u32, number: u32) -> Option<&Entry> {
+    ring.get((number.wrapping_sub(front) & NUMBERS) as usize)
 }
 
 impl Shard {
-    fn mask(&self) -> usize {
-        self.slots.len().wrapping_sub(1)
-    }
-
-    fn home(&self, key: ScopedKey) -> usize {
-        let [low, high] = key;
-        ((low / KEY_SHARDS as u64) ^ high.rotate_left(17)) as usize & self.mask()
-    }
-
-    fn slot(&self, at: usize) -> u32 {
-        self.slots.get(at).copied().unwrap_or(EMPTY)
-    }
-
-    fn set(&mut self, at: usize, number: u32) {
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = number;
-        }
-    }
-
-    fn entry(&self, number: u32) -> Option<&Entry> {
-        self.ring
-            .get((number.wrapping_sub(self.front) & NUMBERS) as usize)
-    }
-
     fn find(&self, key: ScopedKey) -> Option<&Entry> {
-        let mut at = self.home(key);
-        loop {
-            match self.slot(at) {
-                EMPTY => return None,
-                number => {
-                    let entry = self.entry(number)?;
-                    if entry.key() == key {
-                        return Some(entry);
-                    }
-                }
-            }
-            at = (at + 1) & self.mask();
-        }
+        let at = |number| entry(&self.ring, self.front, number);
+        let same = |number: &u32| at(*number).is_some_and(|entry| entry.key() == key);
+        at(*self.table.find(spread(key), same)?)
     }
 
-    fn push(&mut self, entry: Entry) {
-        if (self.ring.len() + 1) * 4 > self.slots.len() * 3 {
-            self.grow();
-        }
+    fn push(&mut self, new: Entry) {
         if self.ring.len() == self.ring.capacity() {
             // By a quarter and not to the double: most of the table's memory is here.
             self.ring.reserve_exact(self.ring.len() / 4 + 4);
         }
         let number = self.front.wrapping_add(self.ring.len() as u32) & NUMBERS;
-        self.ring.push_back(entry);
-        self.place(entry.key(), number);
-    }
-
-    fn place(&mut self, key: ScopedKey, number: u32) {
-        let mut at = self.home(key);
-        while self.slot(at) != EMPTY {
-            at = (at + 1) & self.mask();
-        }
-        self.set(at, number);
-    }
-
-    fn grow(&mut self) {
-        self.slots = vec![EMPTY; (self.slots.len() * 2).max(8)];
-        for offset in 0..self.ring.len() {
-            let number = self.front.wrapping_add(offset as u32) & NUMBERS;
-            if let Some(key) = self.ring.get(offset).map(Entry::key) {
-                self.place(key, number);
-            }
-        }
+        self.ring.push_back(new);
+        let (ring, front) = (&self.ring, self.front);
+        let again =
+            |number: &u32| entry(ring, front, *number).map_or(0, |entry| spread(entry.key()));
+        self.table.insert_unique(spread(new.key()), number, again);
     }
 
     /// Forgets what is over time.
     fn forget(&mut self, horizon: Horizon) {
-        while let Some(entry) = self.ring.front().copied() {
-            if !horizon.passed(entry.position().time) {
+        while let Some(oldest) = self.ring.front() {
+            if !horizon.passed(oldest.position().time) {
                 break;
             }
-            self.unplace(entry.key(), self.front);
+            let (hash, number) = (spread(oldest.key()), self.front);
+            match self.table.find_entry(hash, |found| *found == number) {
+                Ok(found) => found.remove(),
+                Err(_) => panic!("once: a remembered key lost its place"),
+            };
             self.ring.pop_front();
             self.front = self.front.wrapping_add(1) & NUMBERS;
         }
-        if self.ring.is_empty() && self.slots.len() > 8 {
+        if self.ring.is_empty() && self.table.capacity() > 0 {
             *self = Shard::default();
         }
-    }
-
-    /// Empties a slot and moves up what was pushed past it (Knuth, volume 3, algorithm 6.4R).
-    fn unplace(&mut self, key: ScopedKey, number: u32) {
-        let mask = self.mask();
-        let mut hole = self.home(key);
-        while self.slot(hole) != number {
-            assert!(
-                self.slot(hole) != EMPTY,
-                "once: a remembered key lost its slot"
-            );
-            hole = (hole + 1) & mask;
-        }
-        let mut at = hole;
-        loop {
-            at = (at + 1) & mask;
-            let next = self.slot(at);
-            if next == EMPTY {
-                break;
-            }
-            let home = self.entry(next).map_or(at, |entry| self.home(entry.key()));
-            // It may move up unless its home lies cyclically between the hole and where it is.
-            if at.wrapping_sub(home) & mask >= at.wrapping_sub(hole) & mask {
-                self.set(hole, next);
-                hole = at;
-            }
-        }
-        self.set(hole, EMPTY);
     }
 }
 
