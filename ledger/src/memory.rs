@@ -204,6 +204,11 @@ impl Store for MemoryStore {
     }
 
     fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry) {
+        let Some(moved) = self.accounts.get_mut(&(ledger, account)) else {
+            panic!("stored: the account {account:?} moved and was never opened");
+        };
+        moved.totals = entry.totals;
+        moved.sequence = entry.sequence;
         let key = (ledger, account, entry.sequence);
         let former = self.entries.insert(key, entry);
         assert!(former.is_none(), "gapless: an entry's sequence came twice");

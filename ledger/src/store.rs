@@ -48,7 +48,7 @@ pub trait Records {
 /// `derivable`: the store may drop the object from memory once the journal record is written,
 /// and build it again from there. Whatever else changes an object is stored whole.
 pub trait Store: Records {
-    /// The account was opened or its totals moved.
+    /// The account was opened; but for its totals it stays so.
     fn put_account(&mut self, ledger: LedgerId, account: &Account);
     /// A transfer was made or changed.
     fn put_transfer(&mut self, ledger: LedgerId, transfer: Transfer, derivable: bool);
@@ -58,7 +58,8 @@ pub trait Store: Records {
     fn put_refund(&mut self, ledger: LedgerId, refund: Refund, derivable: bool);
     /// A reference was taken.
     fn put_reference(&mut self, ledger: LedgerId, kind: Kind, reference: &str, id: Id);
-    /// An account changed; entries of an account come with sequences that grow by one.
+    /// An account's totals moved: the entry says what they are now. An account's entries come with
+    /// sequences that grow by one.
     fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry);
     /// An object was made; those of a ledger and kind come with identifiers that grow.
     fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id);

@@ -163,7 +163,6 @@ impl<S: Store> Apply<'_, S> {
             totals: account.totals,
         };
         self.store.add_entry(ledger, account.id, entry);
-        self.store.put_account(ledger, account);
         ((former, account.totals), account.currency)
     }
 }

@@ -24,7 +24,38 @@ const OTHER_TIME: u8 = 1 << 5;
 #[derive(Default)]
 pub(super) struct EntryChunks {
     chunks: Vec<(u64, Vec<u8>)>,
-    last: Option<Entry>,
+    last: Option<Last>,
+}
+
+/// Of an entry, what the next one is written as a difference from: small, for a payment touches
+/// two of them.
+#[derive(Clone, Copy)]
+pub(super) struct Last {
+    pub(super) sequence: u64,
+    pub(super) totals: Totals,
+    time: Timestamp,
+    tag: u64,
+}
+
+impl Last {
+    fn of(entry: &Entry) -> Last {
+        Last {
+            sequence: entry.sequence,
+            totals: entry.totals,
+            time: entry.time,
+            tag: entry.transfer.tag(),
+        }
+    }
+
+    /// What a chunk's first entry differs from.
+    fn before(first: u64) -> Last {
+        Last {
+            sequence: first.wrapping_sub(1),
+            totals: Totals::default(),
+            time: Timestamp(0),
+            tag: Id(0).tag(),
+        }
+    }
 }
 
 impl EntryChunks {
@@ -34,11 +65,11 @@ impl EntryChunks {
             assert!(last.sequence + 1 == entry.sequence, "gapless: entries");
         }
         let open = |(_, chunk): &(u64, Vec<u8>)| chunk.len() < CHUNK_BYTES;
-        let before = match self.last.replace(entry) {
+        let before = match self.last.replace(Last::of(&entry)) {
             Some(last) if self.chunks.last().is_some_and(open) => last,
             _ => {
                 self.chunks.push((entry.sequence, Vec::with_capacity(32)));
-                blank(entry.sequence)
+                Last::before(entry.sequence)
             }
         };
         let Some((_, chunk)) = self.chunks.last_mut() else {
@@ -52,6 +83,11 @@ impl EntryChunks {
     /// The sequence of the first one.
     pub(super) fn first(&self) -> Option<u64> {
         self.chunks.first().map(|(first, _)| *first)
+    }
+
+    /// The last one.
+    pub(super) fn last(&self) -> Option<&Last> {
+        self.last.as_ref()
     }
 
     /// Each with the sequence of its first entry.
@@ -102,18 +138,18 @@ impl EntryChunks {
 pub(super) fn decode_entries(first: u64, chunk: &[u8]) -> Result<Vec<Entry>, BackendError> {
     let mut numbers = Numbers(chunk);
     let mut entries = Vec::with_capacity(chunk.len() / 10 + 1);
-    let mut before = blank(first);
+    let mut before = Last::before(first);
     while !numbers.is_empty() {
         let entry = take_entry(&mut numbers, &before, first + entries.len() as u64)?;
+        before = Last::of(&entry);
         entries.push(entry);
-        before = entry;
     }
     Ok(entries)
 }
 
 /// The time of a chunk's first entry.
 pub(super) fn first_time(first: u64, chunk: &[u8]) -> Result<Timestamp, BackendError> {
-    Ok(take_entry(&mut Numbers(chunk), &blank(first), first)?.time)
+    Ok(take_entry(&mut Numbers(chunk), &Last::before(first), first)?.time)
 }
 
 /// Cuts growing identifiers into chunks by their first one.
@@ -164,26 +200,13 @@ pub(super) fn decode_ids(chunk: &[u8]) -> Result<Vec<Id>, BackendError> {
     Ok(ids)
 }
 
-/// What a chunk's first entry differs from.
-fn blank(first: u64) -> Entry {
-    Entry {
-        sequence: first.wrapping_sub(1),
-        transfer: Id(0),
-        time: Timestamp(0),
-        kind: EntryKind::Posted,
-        side: Side::Debit,
-        amount: 0,
-        totals: Totals::default(),
-    }
-}
-
-fn put_entry(out: &mut Vec<u8>, before: &Entry, entry: &Entry) {
+fn put_entry(out: &mut Vec<u8>, before: &Last, entry: &Entry) {
     let made = entry.transfer.position();
     let mut head = entry_kind_byte(entry.kind);
     if entry.side == Side::Credit {
         head |= CREDIT;
     }
-    if entry.transfer.tag() != before.transfer.tag() {
+    if entry.transfer.tag() != before.tag {
         head |= OTHER_TAG;
     }
     if made.time != entry.time {
@@ -217,7 +240,7 @@ fn put_entry(out: &mut Vec<u8>, before: &Entry, entry: &Entry) {
 
 fn take_entry(
     numbers: &mut Numbers<'_>,
-    before: &Entry,
+    before: &Last,
     sequence: u64,
 ) -> Result<Entry, BackendError> {
     let (head, how) = (numbers.byte()?, numbers.byte()?);
@@ -226,7 +249,7 @@ fn take_entry(
     let tag = if head & OTHER_TAG != 0 {
         numbers.small()?
     } else {
-        before.transfer.tag()
+        before.tag
     };
     let made = if head & OTHER_TIME != 0 {
         time_from(i128::from(time.0).wrapping_sub(numbers.signed()?))?

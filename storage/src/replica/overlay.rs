@@ -25,16 +25,14 @@ pub(super) enum Object {
 /// Everything that one persist writes.
 #[derive(Default)]
 pub(super) struct Overlay {
-    pub(super) accounts: ById<(LedgerId, Id), Account>,
-    pub(super) ledgers: ById<LedgerId, LedgerMeta>,
+    pub(super) accounts: ById<(LedgerId, Id), Moved>,
+    pub(super) ledgers: ById<LedgerId, Book>,
     /// Objects that are no longer what their creation says.
     pub(super) objects: ById<(LedgerId, Kind, Id), Object>,
     /// Objects of the batch that is being applied; its record takes over from them.
     fresh: Fresh,
     /// By encoded key.
     pub(super) references: ById<Vec<u8>, Id>,
-    pub(super) entries: ById<(LedgerId, Id), EntryChunks>,
-    pub(super) lists: ById<(LedgerId, Kind), Vec<Id>>,
     pub(super) journal: BTreeMap<Timestamp, Bytes>,
     /// What waits, and what no longer does.
     pub(super) expiries: ById<(LedgerId, Id), Option<Expiry>>,
@@ -44,22 +42,57 @@ pub(super) struct Overlay {
     pub(super) bytes: usize,
 }
 
+/// An account that was opened or whose totals moved. The last of its entries says the totals, and
+/// nothing else of an account ever changes: what a payment touches here stays small.
+#[derive(Default)]
+pub(super) struct Moved {
+    /// As it was opened, if that is not written yet.
+    pub(super) opened: Option<Box<Account>>,
+    pub(super) entries: EntryChunks,
+}
+
+/// What happened in a ledger, in one place for the same reason.
+#[derive(Default)]
+pub(super) struct Book {
+    pub(super) meta: Option<LedgerMeta>,
+    /// Objects that were made, by kind.
+    lists: [Vec<Id>; KINDS.len()],
+}
+
+const KINDS: [Kind; 4] = [Kind::Account, Kind::Transfer, Kind::Payment, Kind::Refund];
+
+impl Book {
+    fn list(&self, kind: Kind) -> &[Id] {
+        self.lists.get(kind as usize).map_or(&[], Vec::as_slice)
+    }
+
+    /// Each kind's objects.
+    pub(super) fn lists(&self) -> impl Iterator<Item = (Kind, &[Id])> {
+        KINDS.into_iter().map(|kind| (kind, self.list(kind)))
+    }
+}
+
 impl Overlay {
     pub(super) fn put_account(&mut self, ledger: LedgerId, account: &Account) {
-        // All but the totals stands from the opening on, so that a busy account is copied once.
-        if let Some(known) = self.accounts.get_mut(&(ledger, account.id)) {
-            known.totals = account.totals;
-            known.sequence = account.sequence;
-            return;
-        }
         self.bytes += 320 + 64 * account.metadata.len();
-        self.accounts.insert((ledger, account.id), account.clone());
+        let opened = Some(Box::new(account.clone()));
+        self.moved(ledger, account.id).opened = opened;
+    }
+
+    fn moved(&mut self, ledger: LedgerId, account: Id) -> &mut Moved {
+        let bytes = &mut self.bytes;
+        self.accounts.entry((ledger, account)).or_insert_with(|| {
+            *bytes += 320;
+            Moved::default()
+        })
     }
 
     pub(super) fn put_ledger(&mut self, ledger: LedgerId, meta: &LedgerMeta) {
-        let known = self.ledgers.entry(ledger).or_default();
+        let known = &mut self.ledgers.entry(ledger).or_default().meta;
+        let known = known.get_or_insert_default();
         known.sequence = meta.sequence;
-        if known.merchants != meta.merchants {
+        // They are only ever added.
+        if known.merchants.len() != meta.merchants.len() {
             known.merchants.clone_from(&meta.merchants);
         }
     }
@@ -89,17 +122,28 @@ impl Overlay {
     }
 
     pub(super) fn add_entry(&mut self, ledger: LedgerId, account: Id, entry: Entry) {
-        let entries = self.entries.entry((ledger, account)).or_default();
-        self.bytes += entries.push(entry);
+        let bytes = self.moved(ledger, account).entries.push(entry);
+        self.bytes += bytes;
+    }
+
+    pub(super) fn entries(&self, ledger: LedgerId, account: Id) -> Option<&EntryChunks> {
+        Some(&self.accounts.get(&(ledger, account))?.entries)
     }
 
     pub(super) fn add_to_list(&mut self, ledger: LedgerId, kind: Kind, id: Id) {
         self.bytes += size_of::<Id>();
-        let ids = self.lists.entry((ledger, kind)).or_default();
+        let book = self.ledgers.entry(ledger).or_default();
+        let Some(ids) = book.lists.get_mut(kind as usize) else {
+            unreachable!("there is a list for each kind");
+        };
         if let Some(last) = ids.last() {
             assert!(*last < id, "lists grow");
         }
         ids.push(id);
+    }
+
+    pub(super) fn list(&self, ledger: LedgerId, kind: Kind) -> Option<&[Id]> {
+        Some(self.ledgers.get(&ledger)?.list(kind))
     }
 
     pub(super) fn put_expiry(&mut self, expiry: &Expiry, waits: bool) {

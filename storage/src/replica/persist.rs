@@ -15,11 +15,12 @@ use super::key::{Key, tag};
 use super::limits;
 use super::load::{Header, visit_sort};
 use super::object::{encode, encode_object};
-use super::overlay::Overlay;
+use super::overlay::{Moved, Overlay};
 use super::snapshot::belongs;
 use crate::position::LogPosition;
 use florin_failpoints::{failpoint, mutant};
-use florin_ledger::id::Timestamp;
+use florin_ledger::id::{Id, LedgerId, Timestamp};
+use florin_ledger::object::Account;
 use std::sync::Arc;
 
 /// Writes everything up to now, if the log holds all of it durably.
@@ -120,7 +121,7 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         }
         tree.put_in_turn(pairs)?;
     }
-    let changes = changed(&frozen.overlay, &frozen.header)?;
+    let changes = changed(shared, &frozen.overlay, &frozen.header)?;
     #[cfg(feature = "faults")]
     let changes = super::mistakes::effects(&*tree, changes)?;
     failpoint!(
@@ -153,15 +154,17 @@ fn added(overlay: &Overlay) -> Vec<(Vec<u8>, Vec<u8>)> {
     for (key, id) in &overlay.references {
         added.push((key.clone(), id.0.to_be_bytes().to_vec()));
     }
-    for ((ledger, account), entries) in &overlay.entries {
-        for (first, chunk) in entries.chunks() {
+    for ((ledger, account), moved) in &overlay.accounts {
+        for (first, chunk) in moved.entries.chunks() {
             let key = Key::Entries(*ledger, *account, *first).encode();
             added.push((key, chunk.clone()));
         }
     }
-    for ((ledger, kind), ids) in &overlay.lists {
-        for (first, chunk) in encode_ids(ids) {
-            added.push((Key::List(*ledger, *kind, first).encode(), chunk));
+    for (ledger, book) in &overlay.ledgers {
+        for (kind, ids) in book.lists() {
+            for (first, chunk) in encode_ids(ids) {
+                added.push((Key::List(*ledger, kind, first).encode(), chunk));
+            }
         }
     }
     added.sort_unstable();
@@ -188,18 +191,47 @@ pub(super) fn sweep(tree: &dyn Tree, written: Timestamp) -> Result<(), BackendEr
     tree.write(beyond)
 }
 
+/// An account as it stood when the overlay was frozen. The state has moved on since, but only its
+/// totals.
+fn account(
+    shared: &Shared,
+    ledger: LedgerId,
+    id: Id,
+    moved: &Moved,
+) -> Result<Account, BackendError> {
+    let account = match &moved.opened {
+        Some(opened) => Some((**opened).clone()),
+        None => shared.core.read().state.account(ledger, id).cloned(),
+    };
+    let Some(mut account) = account else {
+        let what = format!("the account {id:?}, which moved and is not in the state");
+        return Err(BackendError::Damaged(what));
+    };
+    if let Some(last) = moved.entries.last() {
+        account.totals = last.totals;
+        account.sequence = last.sequence;
+    }
+    Ok(account)
+}
+
 /// What changes, and the header: all or nothing.
-fn changed(overlay: &Overlay, header: &Header) -> Result<Changes, BackendError> {
+fn changed(
+    shared: &Shared,
+    overlay: &Overlay,
+    header: &Header,
+) -> Result<Changes, BackendError> {
     let mut changes = vec![
         (Key::Header.encode(), Some(encode(header)?)),
         (Key::Writing.encode(), None),
     ];
-    for (ledger, meta) in &overlay.ledgers {
-        changes.push((Key::Ledger(*ledger).encode(), Some(encode(meta)?)));
+    for (ledger, book) in &overlay.ledgers {
+        if let Some(meta) = &book.meta {
+            changes.push((Key::Ledger(*ledger).encode(), Some(encode(meta)?)));
+        }
     }
-    for ((ledger, id), account) in &overlay.accounts {
+    for ((ledger, id), moved) in &overlay.accounts {
         let key = Key::Account(*ledger, *id).encode();
-        changes.push((key, Some(encode(account)?)));
+        changes.push((key, Some(encode(&account(shared, *ledger, *id, moved)?)?)));
     }
     for ((ledger, kind, id), object) in &overlay.objects {
         let key = Key::Object(*ledger, *kind, *id).encode();

@@ -206,13 +206,13 @@ impl Records for View<'_> {
         limit: usize,
     ) -> Vec<Entry> {
         let unwritten = |overlay: Option<&Overlay>| -> Vec<Entry> {
-            let all = overlay.and_then(|it| it.entries.get(&(ledger, account)));
+            let all = overlay.and_then(|it| it.entries(ledger, account));
             let read = all.map(|all| self.sure(all.read(&range, newest_first, limit)));
             read.unwrap_or_default()
         };
         let first = self
             .overlays()
-            .filter_map(|it| it.entries.get(&(ledger, account))?.first())
+            .filter_map(|it| it.entries(ledger, account)?.first())
             .min();
         let (frozen, front) = (unwritten(self.below.frozen), unwritten(Some(self.front)));
         join([&frozen, &front], newest_first, limit, |limit| {
@@ -241,13 +241,13 @@ impl Records for View<'_> {
         limit: usize,
     ) -> Vec<Id> {
         let unwritten = |overlay: Option<&Overlay>| -> Vec<Id> {
-            let all = overlay.and_then(|it| it.lists.get(&(ledger, kind)));
-            let inside = part(all.map_or(&[], Vec::as_slice), &range, |id| *id);
+            let all = overlay.and_then(|it| it.list(ledger, kind));
+            let inside = part(all.unwrap_or_default(), &range, |id| *id);
             end(inside, newest_first, limit).to_vec()
         };
         let first = self
             .overlays()
-            .filter_map(|it| it.lists.get(&(ledger, kind))?.first())
+            .filter_map(|it| it.list(ledger, kind)?.first())
             .min();
         let (frozen, front) = (unwritten(self.below.frozen), unwritten(Some(self.front)));
         join([&frozen, &front], newest_first, limit, |limit| {
