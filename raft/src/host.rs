@@ -300,6 +300,9 @@ impl Host {
         futures_util::future::join_all(groups.iter().map(|group| self.hand_over(group))).await;
         self.node.stop();
         for group in &groups {
+            group.replica.hurry();
+        }
+        for group in &groups {
             // A replica that has failed is down already.
             drop(group.raft.shutdown().await);
             persister::checkpoint(group).await;

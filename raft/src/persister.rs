@@ -7,19 +7,23 @@ use crate::options::HostOptions;
 use crate::replicated::Replicated;
 use crate::types;
 use florin_failpoints::failpoint;
-use florin_ledger::id::{GroupId, NodeId};
+use florin_ledger::id::{GroupId, NodeId, Timestamp};
 use florin_storage::LogPosition;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::{Duration, Instant, MissedTickBehavior};
 
 /// Into so many turns an interval is divided.
-const TURNS: u64 = 8;
+const TURNS: u32 = 8;
 
-/// When a group was last written, and how far its last checkpoints went.
+/// A longer interval is as good as none.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// When a group is to be written, and how far its last checkpoints went.
 struct Schedule {
+    turn: u32,
     persisted: Instant,
-    checkpointed: Instant,
+    checkpoint_due: Instant,
     /// So many unwritten bytes are written before their time.
     persist_bytes: usize,
     /// When so many bytes were ever appended, a checkpoint is due before its time.
@@ -38,46 +42,78 @@ pub(crate) async fn run(node: Arc<Node>) {
             () = node.stopped() => return,
         }
         for group in node.all_groups() {
-            let new = schedules.len() as u64;
             let schedule = schedules
                 .entry(group.id)
-                .or_insert_with(|| first(&group, turn(node.options.node, new), &node.options));
+                .or_insert_with(|| Schedule::first(&group, &node.options));
             tend(&node, &group, schedule).await;
         }
     }
 }
 
-/// Which eighth of an interval is the turn of a node's n-th group. Not all groups of a node write
-/// at one moment, and not all replicas of a group: of three, whose logs grow alike, two are always
-/// free to carry payments.
-fn turn(node: NodeId, place: u64) -> u32 {
+/// Which eighth of an interval is the turn of a group on a node. Not all groups of a node write
+/// at one moment, and not all replicas of a group, whose logs grow alike: of three, two are free to
+/// carry payments, as a rule.
+fn turn(node: NodeId, group: GroupId) -> u32 {
     // Nodes are numbered in a row, mostly: neighbours are three eighths apart.
-    (node.0.wrapping_mul(3).wrapping_add(place) % TURNS) as u32
+    let turn = node.0.wrapping_mul(3).wrapping_add(u64::from(group.0));
+    (turn % u64::from(TURNS)) as u32
 }
 
-fn first(group: &Replicated, turn: u32, options: &HostOptions) -> Schedule {
-    let now = Instant::now();
-    let ahead = options.checkpoint_interval * turn / TURNS as u32;
-    // What was ahead of the first is kept up: each comes as many bytes after the one before.
-    let left = TURNS - u64::from(turn);
-    let bytes = options.checkpoint_log_bytes / TURNS * left;
-    Schedule {
-        persisted: now,
-        checkpointed: now.checked_sub(ahead).unwrap_or(now),
-        persist_bytes: limits::PERSIST_BYTES / TURNS as usize * left as usize,
-        checkpoint_at: group.store.appended_bytes() + bytes,
-        history: VecDeque::new(),
+/// How long until the next turn, about an interval from now. Turns are told by the wall clock, so
+/// that nodes that started at different times agree on them; a clock that is wrong or jumps
+/// makes an interval half as long or half as long again, not more.
+fn until(turn: u32, interval: Duration, now: Timestamp) -> Duration {
+    let interval = interval.clamp(Duration::from_micros(1), A_YEAR).as_micros() as u64;
+    let begins = interval / u64::from(TURNS) * u64::from(turn);
+    let now = now.0 % interval;
+    let wait = if now < begins {
+        begins - now
+    } else {
+        begins + (interval - now)
+    };
+    let wait = if wait < interval / 2 {
+        wait + interval
+    } else {
+        wait
+    };
+    Duration::from_micros(wait)
+}
+
+/// The part of so many bytes after which a turn comes first.
+fn part(turn: u32, bytes: u64) -> u64 {
+    bytes / u64::from(TURNS) * u64::from(TURNS - turn)
+}
+
+impl Schedule {
+    fn first(group: &Replicated, options: &HostOptions) -> Schedule {
+        let turn = turn(options.node, group.id);
+        let mut schedule = Schedule {
+            turn,
+            persisted: Instant::now(),
+            checkpoint_due: Instant::now(),
+            persist_bytes: 0,
+            checkpoint_at: group.store.appended_bytes() + part(turn, options.checkpoint_log_bytes),
+            history: VecDeque::new(),
+        };
+        schedule.checkpoint_is_done(options);
+        schedule
+    }
+
+    /// Both begin anew with a checkpoint, and what is persisted by bytes keeps its distance.
+    fn checkpoint_is_done(&mut self, options: &HostOptions) {
+        let now = Instant::now();
+        self.checkpoint_due =
+            now + until(self.turn, options.checkpoint_interval, (options.clock)());
+        self.persisted = now;
+        self.persist_bytes = part(self.turn, limits::PERSIST_BYTES as u64) as usize;
     }
 }
 
 async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule) {
     let appended = group.store.appended_bytes();
-    let due = schedule.checkpointed.elapsed() >= node.options.checkpoint_interval;
-    if due || appended >= schedule.checkpoint_at {
-        schedule.checkpointed = Instant::now();
-        schedule.checkpoint_at = appended + node.options.checkpoint_log_bytes;
-        schedule.persisted = schedule.checkpointed;
-        schedule.persist_bytes = limits::PERSIST_BYTES;
+    if schedule.checkpoint_due <= Instant::now() || appended >= schedule.checkpoint_at {
+        schedule.checkpoint_at = appended.saturating_add(node.options.checkpoint_log_bytes);
+        schedule.checkpoint_is_done(&node.options);
         checkpoint(group).await;
         schedule.history.push_back(group.checkpoint.sure());
         if schedule.history.len() > node.options.keep_checkpoints {
@@ -157,14 +193,45 @@ mod tests {
 
     #[test]
     fn replicas_take_turns_and_groups_too() {
-        let of_three = [1, 2, 3].map(|node| turn(NodeId(node), 0));
-        assert_eq!(of_three, [3, 6, 1]);
-        for place in 0..20 {
-            let mut turns = [11, 12, 13, 14, 15].map(|node| turn(NodeId(node), place));
+        let of = |nodes: [u64; 5], group| nodes.map(|node| turn(NodeId(node), GroupId(group)));
+        assert_eq!(of([1, 2, 3, 4, 5], 0), [3, 6, 1, 4, 7]);
+        for group in 0..20 {
+            let mut turns = of([11, 12, 13, 14, 15], group);
             turns.sort_unstable();
             assert!(turns.is_sorted_by(|a, b| a < b), "{turns:?}");
-            assert_ne!(turn(NodeId(7), place), turn(NodeId(7), place + 1));
+            let (one, next) = (GroupId(group), GroupId(group + 1));
+            assert_ne!(turn(NodeId(7), one), turn(NodeId(7), next));
         }
-        assert!(turn(NodeId(u64::MAX), u64::MAX) < TURNS as u32);
+        assert!(turn(NodeId(u64::MAX), GroupId(u32::MAX)) < TURNS);
+    }
+
+    #[test]
+    fn a_turn_comes_at_its_eighth_of_every_interval() {
+        let (second, interval) = (1_000_000, Duration::from_secs(8));
+        // Turn, seconds by the wall clock, seconds until it comes.
+        for (turn, now, then) in [
+            (0, 0, 8),
+            (3, 0, 11),
+            (4, 0, 4),
+            (3, 3, 8),
+            (3, 4, 7),
+            (3, 7, 4),
+            (3, 8, 11),
+            (3, 800_000_003, 8),
+        ] {
+            let until = until(turn, interval, Timestamp(now * second));
+            assert_eq!(until.as_secs(), then, "turn {turn} at {now}");
+        }
+        for now in [0, 1, 7, u64::MAX] {
+            let now = Timestamp(now);
+            assert!(until(7, Duration::ZERO, now) <= Duration::from_micros(2));
+            until(7, Duration::MAX, now);
+        }
+    }
+
+    #[test]
+    fn whoever_is_earlier_in_its_turn_writes_after_fewer_bytes() {
+        assert_eq!([0, 3, 7].map(|turn| part(turn, 800)), [800, 500, 100]);
+        assert_eq!(part(7, 7), 0);
     }
 }

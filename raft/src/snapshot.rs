@@ -128,10 +128,16 @@ async fn read(node: Arc<Node>, mut reader: SnapshotReader, sender: mpsc::Sender<
             }
             let failed = chunk.is_err();
             if sender.send(chunk).await.is_err() || failed {
-                return;
+                return give_up(&node.options.blocking, reader).await;
             }
         }
     }
+}
+
+/// Drops a reader or a writer where it may block: it waits for whoever writes the ledger.
+async fn give_up<T: Send + 'static>(blocking: &Blocking, half_done: T) {
+    // If the thread fails, the process is ending.
+    let _given_up = blocking.run(move || drop(half_done)).await;
 }
 
 enum Next {
@@ -349,10 +355,19 @@ async fn write(
     replica: &Replica,
     mut parts: Streaming<SnapshotPart>,
 ) -> Result<SnapshotWriter, Status> {
-    let mut writer = replica
-        .install()
-        .map_err(|error| Status::unavailable(error.to_string()))?;
-    while let Some(part) = next_part(&mut parts).await? {
+    let replica = replica.clone();
+    let opened = blocking.run(move || replica.install()).await;
+    let opened = opened.map_err(|error| Status::internal(error.to_string()))?;
+    let mut writer = opened.map_err(|error| Status::unavailable(error.to_string()))?;
+    loop {
+        let next = next_part(&mut parts).await.transpose();
+        let part = match next.unwrap_or_else(|| Err(Status::aborted("the snapshot was cut off"))) {
+            Ok(part) => part,
+            Err(status) => {
+                give_up(blocking, writer).await;
+                return Err(status);
+            }
+        };
         failpoint!(async "raft.snapshot.part", Err(Status::aborted("a part was lost")));
         if part.last {
             return Ok(writer);
@@ -363,7 +378,6 @@ async fn write(
             .map_err(|error| Status::internal(error.to_string()))?;
         writer = written.map_err(|error| Status::invalid_argument(error.to_string()))?;
     }
-    Err(Status::aborted("the snapshot was cut off"))
 }
 
 /// Fetches a snapshot from a peer and switches to it, for a replica whose consensus has not

@@ -31,7 +31,8 @@ impl State {
         self.books.get_mut(book).meta = meta;
     }
 
-    /// Restores what [`crate::store::Store::put_account`] stored last.
+    /// Restores what [`crate::store::Store::put_account`] stored, with the totals and the sequence of
+    /// its last entry.
     pub fn restore_account(&mut self, ledger: LedgerId, account: Account) {
         let book = self.books.open(ledger);
         let (currency, totals) = (account.currency, account.totals);

@@ -7,7 +7,7 @@
 use super::backend::Tree;
 use super::error::{BackendError, OpenReplicaError};
 use super::journal::Journal;
-use super::limits::PAUSED_UNWRITTEN_BYTES;
+use super::limits::{HURRY_BYTES, PAUSED_UNWRITTEN_BYTES};
 use super::load::{Header, LoadError, Membership, load};
 use super::overlay::Overlay;
 use super::persist::sweep;
@@ -17,15 +17,18 @@ use crate::position::LogPosition;
 use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, Timestamp};
 use florin_ledger::state::{GroupSettings, State};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What clones of a replica share.
 pub(super) struct Shared {
     pub(super) group: GroupId,
     pub(super) store: Store,
     pub(super) core: RwLock<Core>,
-    pub(super) persister: Mutex<Persister>,
+    persister: Mutex<Persister>,
+    /// Who waits for `persister`; never none again once everything is in a hurry.
+    waiting: AtomicUsize,
     pub(super) journal: Journal,
     pub(super) notices: Vec<String>,
 }
@@ -99,9 +102,31 @@ impl Shared {
                 // A killed process leaves writes that no sync covered, and they read like the others.
                 synced: None,
             }),
+            waiting: AtomicUsize::new(0),
             journal: Journal::default(),
             notices,
         })
+    }
+}
+
+impl Shared {
+    /// Waits for its turn to write the tree or to have it stand still. A persist that is under way
+    /// does not rest meanwhile.
+    pub(super) fn persister(&self) -> MutexGuard<'_, Persister> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let persister = self.persister.lock();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        persister
+    }
+
+    /// No persist rests from now on.
+    pub(super) fn hurry(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether a persist may rest: nobody waits for it, and not too much is unwritten again.
+    pub(super) fn may_rest(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) == 0 && self.core.read().front.bytes < HURRY_BYTES
     }
 }
 

@@ -45,7 +45,7 @@ pub struct SnapshotWriter {
 impl SnapshotWriter {
     pub(super) fn open(shared: &Arc<Shared>) -> Result<SnapshotWriter, InstallError> {
         failpoint!("storage.install.open");
-        let mut persister = shared.persister.lock();
+        let mut persister = shared.persister();
         if persister.installing {
             return Err(InstallError::Busy);
         }
@@ -128,7 +128,7 @@ impl SnapshotWriter {
 
     fn switch(&mut self, new: Core) -> Result<(), InstallError> {
         let shared = self.shared.clone();
-        let mut persister = shared.persister.lock();
+        let mut persister = shared.persister();
         let before = shared.core.read().applied;
         if before.is_some_and(|before| new.applied.is_none_or(|it| it.index < before.index)) {
             return Err(malformed("it is older than what is applied here"));
@@ -202,7 +202,7 @@ impl Drop for SnapshotWriter {
             return;
         }
         let shared = &self.shared;
-        let mut persister = shared.persister.lock();
+        let mut persister = shared.persister();
         persister.installing = false;
         if let Err(error) = shared.store.drop_tree(shared.group, self.generation) {
             tracing::warn!(group = shared.group.0, %error, "a broken snapshot was not dropped");

@@ -32,14 +32,13 @@ pub(crate) const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// without being opened again. The log stops taking new work earlier.
 pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Pairs that are put into sled in a row, in about a millisecond, and the rest after them. All
-/// replicas of a group come to write at the same time, and would otherwise leave no processor to
-/// payments for a tenth of a second where they share a machine.
+/// Pairs that are put into sled in a row, in about a millisecond, and the rest after them. A replica
+/// that writes would otherwise leave payments little of a processor for a tenth of a second.
 pub(crate) const PUTS_IN_A_ROW: usize = 64;
 pub(crate) const REST: Duration = Duration::from_millis(3);
 
-/// Rests of one persist at most: who waits for it, or for its turn, does not wait for ever. Enough for
-/// all that small batches, a thousand a second, leave to be written at once.
+/// Rests of one persist at most, so that it ends before the next is due: enough for all that small
+/// batches, a thousand a second, leave to be written at once. Nothing rests while somebody waits for it.
 pub(crate) const RESTS: usize = 512;
 
 /// With so much unwritten again, there is no time to rest.

@@ -1,7 +1,7 @@
 //! The ledger of one group on this node: state in memory, written behind into sled.
 //!
 //! Memory is the state, the log is the durability. [`Replica::apply`] works in memory;
-//! [`Replica::persist`] writes what is unwritten about once a second;
+//! [`Replica::persist`] writes what is unwritten now and then;
 //! [`Replica::checkpoint`] makes that survive a power cut, and only then may the log be purged.
 //! A restart loads what was persisted and applies the log from there.
 //!
@@ -211,6 +211,11 @@ impl Replica {
     /// may be purged. Blocking.
     pub fn checkpoint(&self, durable_index: u64) -> Result<Option<LogPosition>, PersistError> {
         persist::checkpoint(&self.shared, durable_index)
+    }
+
+    /// From now on nothing rests while it persists: the process is about to end.
+    pub fn hurry(&self) {
+        self.shared.hurry();
     }
 
     /// A snapshot of what is persisted (call [`Replica::persist`] first for a fresh one).

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 /// Writes everything up to now, if the log holds all of it durably.
 pub(super) fn persist(shared: &Shared, durable_index: u64) -> Result<(), PersistError> {
-    let mut persister = shared.persister.lock();
+    let mut persister = shared.persister();
     persist_locked(shared, &mut persister, durable_index)
 }
 
@@ -34,7 +34,7 @@ pub(super) fn checkpoint(
     shared: &Shared,
     durable_index: u64,
 ) -> Result<Option<LogPosition>, PersistError> {
-    let mut persister = shared.persister.lock();
+    let mut persister = shared.persister();
     failpoint!("storage.checkpoint.begin");
     persist_locked(shared, &mut persister, durable_index)?;
     let persisted = shared.core.read().persisted;
@@ -116,7 +116,7 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
     );
     for (at, pairs) in (added(&frozen.overlay).chunks(limits::PUTS_IN_A_ROW)).enumerate() {
         let rests = (1..=limits::RESTS).contains(&at);
-        if rests && shared.core.read().front.bytes < limits::HURRY_BYTES {
+        if rests && shared.may_rest() {
             tree.rest();
         }
         tree.put_in_turn(pairs)?;
@@ -215,11 +215,7 @@ fn account(
 }
 
 /// What changes, and the header: all or nothing.
-fn changed(
-    shared: &Shared,
-    overlay: &Overlay,
-    header: &Header,
-) -> Result<Changes, BackendError> {
+fn changed(shared: &Shared, overlay: &Overlay, header: &Header) -> Result<Changes, BackendError> {
     let mut changes = vec![
         (Key::Header.encode(), Some(encode(header)?)),
         (Key::Writing.encode(), None),

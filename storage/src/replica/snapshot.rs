@@ -46,7 +46,7 @@ enum Next {
 impl SnapshotReader {
     pub(super) fn open(shared: &Arc<Shared>) -> Result<SnapshotReader, SnapshotError> {
         failpoint!("storage.snapshot.open");
-        let mut persister = shared.persister.lock();
+        let mut persister = shared.persister();
         if persister.paused.is_some() {
             return Err(SnapshotError::Busy);
         }
@@ -162,7 +162,7 @@ impl SnapshotReader {
 
     /// What was read is of one moment only if nothing was persisted or installed meanwhile.
     fn check_not_overtaken(&self) -> Result<(), SnapshotError> {
-        let persister = self.shared.persister.lock();
+        let persister = self.shared.persister();
         let paused = self.pause.is_none() || persister.paused == self.pause;
         if paused && persister.generation == self.generation {
             Ok(())
@@ -172,7 +172,7 @@ impl SnapshotReader {
     }
 
     fn resume(&mut self) {
-        let mut persister = self.shared.persister.lock();
+        let mut persister = self.shared.persister();
         if self.pause.is_some() && persister.paused == self.pause {
             persister.paused = None;
         }

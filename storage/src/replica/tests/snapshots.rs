@@ -113,7 +113,7 @@ fn a_snapshot_that_takes_too_long_is_given_up() {
     let mut world = World::new(34);
     let source = fed(&mut world, &store, 40);
     source.persist(u64::MAX).unwrap();
-    source.shared.persister.lock().patience = 1;
+    source.shared.persister().patience = 1;
     let mut reader = source.snapshot().unwrap().in_chunks_of(4_096);
     reader.next().unwrap().unwrap();
     world.random_batch();
