@@ -133,9 +133,11 @@ impl Folder {
     /// folder, in place of what an earlier damage left there. A crash in between is made good by
     /// the next start: the old incarnation is never seen without its data.
     pub fn begin_anew(&mut self) -> Result<(), FolderError> {
+        let former = self.identity.incarnation;
         let identity = Identity {
-            incarnation: incarnation()?,
-            former: Some(self.identity.incarnation),
+            // Greater even if the clock has gone back, or has not moved since.
+            incarnation: incarnation()?.max(former.saturating_add(1)),
+            former: Some(former),
             joining: true,
             ..self.identity.clone()
         };
@@ -360,6 +362,8 @@ mod tests {
     fn a_folder_that_begins_anew_is_another_incarnation_without_data() {
         let dir = tempfile::tempdir().unwrap();
         let mut folder = open(dir.path(), "payments", 1).unwrap();
+        // It was made while the clock was twelve days ahead.
+        folder.identity.incarnation += 1 << 40;
         let first = folder.identity.incarnation;
         let fill = |folder: &Folder, text: &str| {
             fs::create_dir_all(folder.log()).unwrap();

@@ -23,6 +23,8 @@ struct State {
     fatal: Vec<String>,
     /// Batches wait while it is shut.
     shut: bool,
+    /// What is put in turn waits as well.
+    shut_to_all: bool,
     waiting: bool,
 }
 
@@ -48,12 +50,19 @@ impl Faults {
         self.shared.0.lock().shut = true;
     }
 
+    /// Shuts it for what is put in turn as well: a persist waits before it has written anything.
+    pub(super) fn shut_to_all(&self) {
+        let mut state = self.shared.0.lock();
+        (state.shut, state.shut_to_all) = (true, true);
+    }
+
     pub(super) fn open(&self) {
-        self.shared.0.lock().shut = false;
+        let mut state = self.shared.0.lock();
+        (state.shut, state.shut_to_all) = (false, false);
         self.shared.1.notify_all();
     }
 
-    /// Returns once a batch waits at the gate.
+    /// Returns once a write waits at the gate.
     pub(super) fn wait_for_a_batch(&self) {
         let mut state = self.shared.0.lock();
         while !state.waiting {
@@ -189,6 +198,9 @@ impl Tree for FaultyTree {
     }
 
     fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError> {
+        if self.faults.shared.0.lock().shut_to_all {
+            self.faults.gate();
+        }
         for pair in pairs {
             self.faults.write()?;
             self.tree.put_in_turn(std::slice::from_ref(pair))?;

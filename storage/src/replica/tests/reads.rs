@@ -42,6 +42,60 @@ fn reads_see_front_frozen_and_tree_as_one() {
     }
 }
 
+/// Accounts are written as they stood when the persist began, although the state, which says part of
+/// them, has moved on by the time at which it comes to them.
+#[test]
+fn what_is_applied_during_a_persist_is_not_in_it() {
+    for seed in 50..54 {
+        let faulty = FaultyMemory::new();
+        let mut world = World::new(seed);
+        for _ in 0..6 {
+            // The state of the last round was lost, but for what was persisted.
+            let replica = world.open(&faulty.open());
+            world.check_hash(&replica);
+            for _ in 0..10 {
+                world.random_batch();
+            }
+            world.feed(&replica);
+            let applied = replica.applied();
+            faulty.faults.shut_to_all();
+            let persisting = std::thread::spawn({
+                let replica = replica.clone();
+                move || replica.persist(u64::MAX)
+            });
+            faulty.faults.wait_for_a_batch();
+            for _ in 0..10 {
+                world.random_batch();
+            }
+            world.feed(&replica);
+            faulty.faults.open();
+            persisting.join().unwrap().unwrap();
+            assert_eq!(replica.persisted(), applied);
+        }
+    }
+}
+
+#[test]
+fn no_persist_rests_while_somebody_waits_or_at_the_end() {
+    let replica = Replica::open(&Store::in_memory(), GROUP).unwrap();
+    let shared = replica.shared.clone();
+    assert!(shared.may_rest());
+    let writing = shared.persister();
+    assert!(shared.may_rest());
+    let waiting = std::thread::spawn({
+        let shared = shared.clone();
+        move || drop(shared.persister())
+    });
+    while shared.may_rest() {
+        std::thread::yield_now();
+    }
+    drop(writing);
+    waiting.join().unwrap();
+    assert!(shared.may_rest());
+    replica.hurry();
+    assert!(!shared.may_rest());
+}
+
 #[test]
 fn a_persist_that_failed_is_tried_again_and_nothing_is_lost_meanwhile() {
     let faulty = FaultyMemory::new();
