@@ -297,7 +297,7 @@ fn open_data(config: &NodeConfig, folder: &Folder) -> Result<(Log, Store)> {
 /// What the kernel holds of a file after a failed sync is unknown, and a replica that cannot
 /// read would have to guess. Neither goes on; a restart begins from what is durable.
 fn end_process(why: &str) {
-    tracing::error!(why, "the disk failed: this process ends");
+    tracing::error!(why, "the store failed: this process ends");
     std::process::abort();
 }
 

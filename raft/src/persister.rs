@@ -130,13 +130,34 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
     }
 }
 
+/// Waits for the store, and says so once if it hangs.
+async fn in_time<T>(work: impl Future<Output = T>, limit: Duration, hangs: impl FnOnce()) -> T {
+    tokio::pin!(work);
+    match tokio::time::timeout(limit, &mut work).await {
+        Ok(done) => done,
+        Err(_) => {
+            hangs();
+            work.await
+        }
+    }
+}
+
+fn end(group: &Replicated, what: &str) {
+    let seconds = limits::PERSIST_STALL.as_secs();
+    let id = group.id.0;
+    group
+        .replica
+        .fatal(&format!("{what} of group {id} hangs for {seconds} s"));
+}
+
 async fn persist(group: &Arc<Replicated>) {
     let Some(durable) = group.log.durable() else {
         return;
     };
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
-    let persisted = group.blocking.run(move || replica.persist(durable)).await;
+    let persisted = group.blocking.run(move || replica.persist(durable));
+    let persisted = in_time(persisted, limits::PERSIST_STALL, || end(group, "a persist")).await;
     metrics::histogram!("florin_raft_persist_seconds").record(began.elapsed());
     match persisted {
         Ok(Ok(())) => (),
@@ -156,10 +177,8 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
     let before = group.replica.membership();
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
-    let taken = group
-        .blocking
-        .run(move || replica.checkpoint(durable))
-        .await;
+    let taken = group.blocking.run(move || replica.checkpoint(durable));
+    let taken = in_time(taken, limits::PERSIST_STALL, || end(group, "a checkpoint")).await;
     metrics::histogram!("florin_raft_checkpoint_seconds").record(began.elapsed());
     let position = match taken {
         Ok(Ok(position)) => position,
@@ -190,6 +209,18 @@ async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_hangs_is_told_of() {
+        in_time(std::future::ready(()), Duration::ZERO, || {
+            panic!("it does not")
+        })
+        .await;
+        // Ends only when it is told.
+        let (ends, work) = tokio::sync::oneshot::channel();
+        let told = in_time(work, Duration::ZERO, || ends.send(7).unwrap()).await;
+        assert_eq!(told, Ok(7));
+    }
 
     #[test]
     fn replicas_take_turns_and_groups_too() {

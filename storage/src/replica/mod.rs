@@ -213,6 +213,11 @@ impl Replica {
         persist::checkpoint(&self.shared, durable_index)
     }
 
+    /// Ends the process, as a disk that fails does ([`StoreOptions::on_fatal`]): the store hangs.
+    pub fn fatal(&self, why: &str) {
+        (self.shared.store.on_fatal)(why);
+    }
+
     /// From now on nothing rests while it persists: the process is about to end.
     pub fn hurry(&self) {
         self.shared.hurry();
