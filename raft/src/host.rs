@@ -305,7 +305,7 @@ impl Host {
         for group in &groups {
             // A replica that has failed is down already.
             drop(group.raft.shutdown().await);
-            persister::checkpoint(group).await;
+            let _written = persister::checkpoint(group).await;
         }
         self.node.clear_groups();
         self.node.end_links();

@@ -88,8 +88,8 @@ pub const SNAPSHOT_AHEAD_BYTES: usize = 32 << 20;
 pub const PERSIST_BYTES: usize = 16 << 20;
 /// How often every group is persisted. A restart applies again what came since, from the log.
 pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
-/// A persist or a checkpoint that takes longer hangs, and with it everything that follows: what is
-/// applied would fill the memory, and the log the disk. The process ends, and starts from its log.
+/// A store that cannot be written for so long, because it hangs or fails each time, will not be: what
+/// is applied would fill the memory, and the log the disk. The process ends, and starts from its log.
 pub const PERSIST_STALL: Duration = Duration::from_secs(180);
 /// The part of a leader's lease under which it answers reads without asking: clocks may run
 /// at different rates.

@@ -9,6 +9,7 @@ use crate::types;
 use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId, Timestamp};
 use florin_storage::LogPosition;
+use florin_storage::replica::PersistError;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::{Duration, Instant, MissedTickBehavior};
@@ -28,7 +29,23 @@ struct Schedule {
     persist_bytes: usize,
     /// When so many bytes were ever appended, a checkpoint is due before its time.
     checkpoint_at: u64,
+    failing: Failing,
     history: VecDeque<Option<LogPosition>>,
+}
+
+/// Since when the store could not be written.
+#[derive(Default)]
+struct Failing(Option<Instant>);
+
+impl Failing {
+    /// Notes how an attempt ended. Answers whether none has succeeded for too long.
+    fn note(&mut self, written: bool, now: Instant) -> bool {
+        if written {
+            self.0 = None;
+            return false;
+        }
+        now.duration_since(*self.0.get_or_insert(now)) >= limits::PERSIST_STALL
+    }
 }
 
 /// Runs until the node stops.
@@ -93,6 +110,7 @@ impl Schedule {
             checkpoint_due: Instant::now(),
             persist_bytes: 0,
             checkpoint_at: group.store.appended_bytes() + part(turn, options.checkpoint_log_bytes),
+            failing: Failing::default(),
             history: VecDeque::new(),
         };
         schedule.checkpoint_is_done(options);
@@ -107,6 +125,13 @@ impl Schedule {
         self.persisted = now;
         self.persist_bytes = part(self.turn, limits::PERSIST_BYTES as u64) as usize;
     }
+
+    /// sled that has failed once may fail for ever, until it is opened again.
+    fn ended(&mut self, group: &Replicated, written: bool) {
+        if self.failing.note(written, Instant::now()) {
+            end(group, "has failed");
+        }
+    }
 }
 
 async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule) {
@@ -114,7 +139,8 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
     if schedule.checkpoint_due <= Instant::now() || appended >= schedule.checkpoint_at {
         schedule.checkpoint_at = appended.saturating_add(node.options.checkpoint_log_bytes);
         schedule.checkpoint_is_done(&node.options);
-        checkpoint(group).await;
+        let written = checkpoint(group).await;
+        schedule.ended(group, written);
         schedule.history.push_back(group.checkpoint.sure());
         if schedule.history.len() > node.options.keep_checkpoints {
             purge(group, schedule.history.pop_front().flatten()).await;
@@ -126,7 +152,8 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
     if unwritten >= schedule.persist_bytes || (old && unwritten > 0) {
         schedule.persisted = Instant::now();
         schedule.persist_bytes = limits::PERSIST_BYTES;
-        persist(group).await;
+        let written = persist(group).await;
+        schedule.ended(group, written);
     }
 }
 
@@ -142,52 +169,69 @@ async fn in_time<T>(work: impl Future<Output = T>, limit: Duration, hangs: impl 
     }
 }
 
-fn end(group: &Replicated, what: &str) {
-    let seconds = limits::PERSIST_STALL.as_secs();
-    let id = group.id.0;
-    group
-        .replica
-        .fatal(&format!("{what} of group {id} hangs for {seconds} s"));
+fn end(group: &Replicated, how: &str) {
+    let (id, seconds) = (group.id.0, limits::PERSIST_STALL.as_secs());
+    let why = format!("writing the ledger of group {id} {how} for {seconds} s");
+    group.replica.fatal(&why);
 }
 
-async fn persist(group: &Arc<Replicated>) {
+/// A full disk is not the store's fault, and passes.
+fn is_fault(error: &PersistError) -> bool {
+    !matches!(error, PersistError::DiskFull(_))
+}
+
+/// Writes what is unwritten; false if the store failed.
+async fn persist(group: &Arc<Replicated>) -> bool {
     let Some(durable) = group.log.durable() else {
-        return;
+        return true;
     };
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
     let persisted = group.blocking.run(move || replica.persist(durable));
-    let persisted = in_time(persisted, limits::PERSIST_STALL, || end(group, "a persist")).await;
+    let persisted = in_time(persisted, limits::PERSIST_STALL, || end(group, "hangs")).await;
     metrics::histogram!("florin_raft_persist_seconds").record(began.elapsed());
     match persisted {
-        Ok(Ok(())) => (),
-        Ok(Err(error)) => tracing::error!(group = id.0, %error, "could not persist; trying again"),
-        Err(error) => tracing::error!(group = id.0, %error, "persisting failed"),
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::error!(group = id.0, %error, "could not persist; trying again");
+            !is_fault(&error)
+        }
+        Err(error) => {
+            tracing::error!(group = id.0, %error, "persisting failed");
+            false
+        }
     }
 }
 
-/// Takes a checkpoint if there is something new, and tells consensus that it may name it.
-pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
+/// Takes a checkpoint if there is something new, and tells consensus that it may name it. False if
+/// the store failed.
+pub(crate) async fn checkpoint(group: &Arc<Replicated>) -> bool {
     let Some(durable) = group.log.durable() else {
-        return;
+        return true;
     };
     if group.replica.applied() == group.checkpoint.sure() {
-        return;
+        return true;
     }
     let before = group.replica.membership();
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
     let taken = group.blocking.run(move || replica.checkpoint(durable));
-    let taken = in_time(taken, limits::PERSIST_STALL, || end(group, "a checkpoint")).await;
+    let taken = in_time(taken, limits::PERSIST_STALL, || end(group, "hangs")).await;
     metrics::histogram!("florin_raft_checkpoint_seconds").record(began.elapsed());
     let position = match taken {
         Ok(Ok(position)) => position,
         Ok(Err(error)) => {
-            return tracing::error!(group = id.0, %error, "no checkpoint; trying again");
+            tracing::error!(group = id.0, %error, "no checkpoint; trying again");
+            return !is_fault(&error);
         }
-        Err(error) => return tracing::error!(group = id.0, %error, "the checkpoint failed"),
+        Err(error) => {
+            tracing::error!(group = id.0, %error, "the checkpoint failed");
+            return false;
+        }
     };
-    let Some(position) = position else { return };
+    let Some(position) = position else {
+        return true;
+    };
     failpoint!(async "raft.checkpoint.taken");
     for kept in [before, group.replica.membership()] {
         // The later one counts unless it is newer than the checkpoint.
@@ -197,6 +241,7 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) {
     }
     // If consensus has ended, nobody needs to know.
     drop(group.raft.trigger().snapshot().await);
+    true
 }
 
 async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
@@ -220,6 +265,25 @@ mod tests {
         let (ends, work) = tokio::sync::oneshot::channel();
         let told = in_time(work, Duration::ZERO, || ends.send(7).unwrap()).await;
         assert_eq!(told, Ok(7));
+    }
+
+    #[test]
+    fn a_store_that_fails_all_along_is_told_of() {
+        let began = Instant::now();
+        let after = |part: u32| began + limits::PERSIST_STALL * part / 4;
+        let mut failing = Failing::default();
+        // Quarters of the time, whether it was written, and whether that is too long a failure.
+        for (at, written, too_long) in [
+            (0, false, false),
+            (3, false, false),
+            (4, false, true),
+            (5, true, false),
+            (6, false, false),
+            (9, false, false),
+            (10, false, true),
+        ] {
+            assert_eq!(failing.note(written, after(at)), too_long, "at {at}");
+        }
     }
 
     #[test]
