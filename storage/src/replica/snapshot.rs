@@ -171,12 +171,16 @@ impl SnapshotReader {
         }
     }
 
+    /// Takes the lock only if there is something to resume: most readers are dropped where nobody
+    /// may wait for a persist.
     fn resume(&mut self) {
+        let Some(pause) = self.pause.take() else {
+            return;
+        };
         let mut persister = self.shared.persister();
-        if self.pause.is_some() && persister.paused == self.pause {
+        if persister.paused == Some(pause) {
             persister.paused = None;
         }
-        self.pause = None;
     }
 }
 

@@ -108,6 +108,25 @@ fn nothing_is_persisted_while_the_mutable_part_is_read() {
 }
 
 #[test]
+fn a_reader_that_holds_nothing_still_any_more_waits_for_nobody_at_its_end() {
+    let store = Store::in_memory();
+    let mut world = World::new(35);
+    let source = fed(&mut world, &store, 40);
+    source.persist(u64::MAX).unwrap();
+    let mut reader = source.snapshot().unwrap().in_chunks_of(4_096);
+    while reader.holds_still() {
+        reader.next().unwrap().unwrap();
+    }
+    let writing = source.shared.persister();
+    let ending = std::thread::spawn(move || drop(reader));
+    while !ending.is_finished() {
+        assert!(source.shared.may_rest(), "it waits for whoever writes");
+        std::thread::yield_now();
+    }
+    drop(writing);
+}
+
+#[test]
 fn a_snapshot_that_takes_too_long_is_given_up() {
     let store = Store::in_memory();
     let mut world = World::new(34);
