@@ -86,6 +86,9 @@ pub const SNAPSHOT_AHEAD_BYTES: usize = 32 << 20;
 /// Unwritten bytes of a group after which it is persisted at once: some 50,000 payments. The
 /// seldomer, the cheaper each is, in time and on the disk (docs/adr/0002-sled-written-behind.md).
 pub const PERSIST_BYTES: usize = 16 << 20;
+/// With so much unwritten, what comes next is not applied before it is written: a disk that cannot
+/// keep up makes payments wait, and never fills the memory.
+pub const MOST_UNWRITTEN_BYTES: usize = 512 << 20;
 /// How often every group is persisted. A restart applies again what came since, from the log.
 pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
 /// A store that cannot be written for so long, because it hangs or fails each time, will not be: what

@@ -1,6 +1,7 @@
 //! storage's ledger of one group, fitted to openraft.
 
 use crate::blocking::Blocking;
+use crate::limits;
 use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
@@ -86,6 +87,7 @@ pub(crate) struct Machine {
     checkpoint: Checkpoint,
     applied: watch::Sender<u64>,
     blocking: Blocking,
+    most_unwritten: usize,
 }
 
 impl Machine {
@@ -102,6 +104,26 @@ impl Machine {
             checkpoint,
             applied,
             blocking,
+            most_unwritten: limits::MOST_UNWRITTEN_BYTES,
+        }
+    }
+
+    /// Waits until not too much is unwritten, and sees to it: whoever else persists may have
+    /// stopped already.
+    async fn room(&self) {
+        while self.replica.unwritten_bytes() >= self.most_unwritten {
+            let (replica, log) = (self.replica.clone(), self.log.clone());
+            let persisted = self.blocking.run(move || match log.durable() {
+                Some(durable) => replica.persist(durable),
+                None => Ok(()),
+            });
+            if let Ok(Err(error)) = persisted.await {
+                let group = self.group().0;
+                tracing::error!(group, %error, "too much is unwritten, and it could not be persisted");
+            }
+            if self.replica.unwritten_bytes() >= self.most_unwritten {
+                tokio::time::sleep(limits::PERSIST_TICK).await;
+            }
         }
     }
 
@@ -161,6 +183,7 @@ impl RaftStateMachine<Types> for Machine {
         while let Some(entry) = entries.next().await {
             let (entry, responder) = entry?;
             self.durable(entry.log_id.index).await?;
+            self.room().await;
             failpoint!(async "raft.apply.before");
             let began = Instant::now();
             let applied = self.apply_one(&entry);
@@ -241,6 +264,10 @@ impl RaftSnapshotBuilder<Types> for Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
+    use florin_storage::disk::sim::SimDisk;
+    use florin_storage::log::{Log, LogEntry, LogOptions};
+    use florin_storage::replica::Store;
 
     #[test]
     fn a_checkpoint_is_never_named_backwards() {
@@ -261,5 +288,45 @@ mod tests {
         assert_eq!(checkpoint.sure(), Some(at(40)));
         assert_eq!(meta.last_log_id, Some(types::to_log_id(at(40))));
         assert_eq!(meta.last_membership, set_at(20));
+    }
+
+    #[tokio::test]
+    async fn with_too_much_unwritten_it_is_written_before_more_is_applied() {
+        let [first, second] = [1, 2].map(|index| LogPosition { term: 1, index });
+        let options = LogOptions {
+            segment_bytes: 1 << 20,
+            min_free_bytes: 0,
+            cache_bytes: 1 << 20,
+            on_fatal: Arc::new(|why| panic!("{why}")),
+        };
+        let (log, _) = Log::open(Arc::new(SimDisk::new()), options).unwrap();
+        let log = log.create_group(GroupId(1)).unwrap();
+        let entries = [first, second].map(|position| LogEntry {
+            position,
+            payload: Bytes::new(),
+        });
+        let (done, durable) = oneshot::channel();
+        log.append(
+            entries.to_vec(),
+            Box::new(move |result| done.send(result).unwrap()),
+        );
+        durable.await.unwrap().unwrap();
+
+        let replica = Replica::open(&Store::in_memory(), GroupId(1)).unwrap();
+        replica.apply(first, &Bytes::from_static(b"no batch, and counted as one"));
+        let (applied, _) = watch::channel(0);
+        let (checkpoint, blocking) = (Checkpoint::default(), Blocking::threads());
+        let mut machine = Machine::new(replica.clone(), log, checkpoint, applied, blocking);
+        machine.room().await;
+        assert_eq!(replica.persisted(), None, "there was room");
+        machine.most_unwritten = 1;
+        let blank = Entry {
+            log_id: types::to_log_id(second),
+            payload: EntryPayload::Blank,
+        };
+        let entries = futures_util::stream::iter([Ok((blank, None))]);
+        machine.apply(entries).await.unwrap();
+        assert_eq!(replica.persisted(), Some(first));
+        assert_eq!(replica.applied(), Some(second));
     }
 }

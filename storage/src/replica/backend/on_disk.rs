@@ -7,6 +7,7 @@
 use super::{Backend, BackendError, Bytes, Changes, Tree, Visitor};
 use crate::replica::limits;
 use florin_failpoints::failpoint;
+use parking_lot::Mutex;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,42 @@ use std::sync::Arc;
 pub(crate) struct SledBackend {
     db: sled::Db,
     dir: PathBuf,
+    on_its_way: Arc<Mutex<OnItsWay>>,
+}
+
+/// One of its trees.
+struct SledTree {
+    tree: sled::Tree,
+    on_its_way: Arc<Mutex<OnItsWay>>,
+}
+
+/// What was handed to sled and may not have reached the kernel. Whoever writes holds it locked.
+///
+/// sled writes 512 KiB at a time, by seven threads and as many writes as wait for them. When all
+/// seven end a write while another thread, with the lock that they need for it, waits for the file
+/// to be shortened, which is work for an eighth, sled hangs for ever. So it is never given so much.
+#[derive(Default)]
+struct OnItsWay {
+    pairs: usize,
+    bytes: usize,
+}
+
+impl OnItsWay {
+    fn add(&mut self, pairs: usize, bytes: usize) {
+        self.pairs += pairs;
+        self.bytes += bytes;
+    }
+
+    fn is_much(&self) -> bool {
+        self.pairs >= limits::PAIRS_ON_THEIR_WAY || self.bytes >= limits::BYTES_ON_THEIR_WAY
+    }
+
+    /// Waits for the kernel to have written it.
+    fn await_written(&mut self, tree: &sled::Tree) -> sled::Result<()> {
+        tree.flush()?;
+        *self = OnItsWay::default();
+        Ok(())
+    }
 }
 
 impl SledBackend {
@@ -31,13 +68,17 @@ impl SledBackend {
         Ok(SledBackend {
             db,
             dir: dir.to_path_buf(),
+            on_its_way: Arc::default(),
         })
     }
 }
 
 impl Backend for SledBackend {
     fn tree(&self, name: &str) -> Result<Arc<dyn Tree>, BackendError> {
-        Ok(Arc::new(self.db.open_tree(name)?))
+        Ok(Arc::new(SledTree {
+            tree: self.db.open_tree(name)?,
+            on_its_way: Arc::clone(&self.on_its_way),
+        }))
     }
 
     fn names(&self) -> Vec<String> {
@@ -91,15 +132,20 @@ impl Backend for SledBackend {
     }
 }
 
-impl Tree for sled::Tree {
+impl Tree for SledTree {
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError> {
-        let value = sled::Tree::get(self, key)?;
+        let value = self.tree.get(key)?;
         Ok(value.map(|value| Bytes::copy_from_slice(&value)))
     }
 
     fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError> {
+        let mut on_its_way = self.on_its_way.lock();
         for (key, value) in pairs {
-            self.insert(key.as_slice(), value.as_slice())?;
+            self.tree.insert(key.as_slice(), value.as_slice())?;
+            on_its_way.add(1, key.len() + value.len());
+            if on_its_way.is_much() {
+                on_its_way.await_written(&self.tree)?;
+            }
         }
         Ok(())
     }
@@ -109,8 +155,10 @@ impl Tree for sled::Tree {
     }
 
     fn write(&self, changes: Changes) -> Result<(), BackendError> {
-        let mut batch = sled::Batch::default();
+        let (mut batch, mut bytes) = (sled::Batch::default(), 0);
+        let pairs = changes.len();
         for (key, value) in changes {
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
             match value {
                 Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
@@ -120,7 +168,11 @@ impl Tree for sled::Tree {
             "storage.sled.batch",
             Err(sled::Error::Io(rustix::io::Errno::IO.into()).into())
         );
-        self.apply_batch(batch)?;
+        let mut on_its_way = self.on_its_way.lock();
+        // Nothing can wait in the middle of a batch; it begins with nothing else on its way.
+        on_its_way.await_written(&self.tree)?;
+        self.tree.apply_batch(batch)?;
+        on_its_way.add(pairs, bytes);
         Ok(())
     }
 
@@ -134,7 +186,7 @@ impl Tree for sled::Tree {
         if from > to {
             return Ok(());
         }
-        let mut pairs = self.range(from..=to);
+        let mut pairs = self.tree.range(from..=to);
         while let Some(pair) = if newest_first {
             pairs.next_back()
         } else {
@@ -168,5 +220,51 @@ fn at(path: &Path, source: std::io::Error) -> BackendError {
     BackendError::Io {
         what: path.display().to_string(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    static WRITES: AtomicUsize = AtomicUsize::new(0);
+    static MOST: AtomicUsize = AtomicUsize::new(0);
+
+    /// In place of the kernel's, which waits for the writes of a part of a file, that of a disk
+    /// which takes its time.
+    #[allow(unsafe_code)]
+    #[unsafe(no_mangle)]
+    extern "C" fn sync_file_range(_: i32, _: i64, _: i64, _: u32) -> i32 {
+        let at_once = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
+        MOST.fetch_max(at_once, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(5));
+        WRITES.fetch_sub(1, Ordering::Relaxed);
+        0
+    }
+
+    /// Without the waits all seven threads write, and one such test in five hangs.
+    #[test]
+    fn a_slow_disk_is_not_asked_for_seven_writes_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let backend = SledBackend::open(dir.path(), 32 << 20).unwrap();
+        let pair = |key: u32, bytes| (key.to_be_bytes().to_vec(), vec![key as u8; bytes]);
+        std::thread::scope(|scope| {
+            for (name, bytes) in [("small", 60), ("large", limits::PIECE_BYTES)] {
+                let tree = backend.tree(name).unwrap();
+                scope.spawn(move || {
+                    for round in 0..20_u32 {
+                        let pairs: Vec<_> = (0..200).map(|n| pair(round * n, bytes)).collect();
+                        tree.put_in_turn(&pairs).unwrap();
+                        let changes = (0..50).map(|n| pair(n, 300));
+                        let changes = changes.map(|(key, value)| (key, Some(value)));
+                        tree.write(changes.collect()).unwrap();
+                    }
+                });
+            }
+        });
+        let most = MOST.load(Ordering::Relaxed);
+        assert!((1..7).contains(&most), "{most} writes at once");
     }
 }
