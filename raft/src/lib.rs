@@ -46,6 +46,7 @@ mod snapshot;
 mod spread;
 mod transport;
 mod types;
+mod wanted;
 
 pub use blocking::{Blocking, Unfinished};
 pub use group::{Committed, Consistency, Group, ProposeError, ReadError, TransferLeaderError};

@@ -78,6 +78,8 @@ pub const LAG_FOR_SNAPSHOT: u64 = 1 << 40;
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
 /// How long sending a snapshot may take altogether.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(3_600);
+/// How long the log is kept for a follower that has received a snapshot, so that it can go on.
+pub const CATCH_UP: Duration = Duration::from_secs(60);
 /// Chunks of a snapshot that wait to be sent or written.
 pub const SNAPSHOT_CHUNKS: usize = 4;
 /// Bytes of a snapshot that are read before the first is sent, so that what may change in the ledger

@@ -8,6 +8,7 @@ use crate::transport::link::{Link, LinkError, Target};
 use crate::transport::proto::message::Body;
 use crate::transport::wire::{self, BadMessage};
 use crate::types::{Peer, RaftVote, Types};
+use crate::wanted::Wanted;
 use florin_failpoints::failpoint;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::Replica;
@@ -40,6 +41,7 @@ pub(crate) struct Network {
     replica: Replica,
     log: GroupLog,
     appended: watch::Receiver<u64>,
+    wanted: Wanted,
 }
 
 impl Network {
@@ -49,6 +51,7 @@ impl Network {
         replica: Replica,
         log: GroupLog,
         appended: watch::Receiver<u64>,
+        wanted: Wanted,
     ) -> Network {
         Network {
             node: Arc::downgrade(node),
@@ -56,6 +59,7 @@ impl Network {
             replica,
             log,
             appended,
+            wanted,
         }
     }
 
@@ -253,13 +257,16 @@ impl RaftNetworkV2<Types> for Client {
     async fn full_snapshot(
         &mut self,
         vote: RaftVote,
-        _snapshot: SnapshotOf<Types, SnapshotData>,
+        snapshot: SnapshotOf<Types, SnapshotData>,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let unreachable = |why: String| StreamingError::Unreachable(Unreachable::from_string(why));
         let node = self.network.node.upgrade();
         let node = node.ok_or_else(|| unreachable("this node is shutting down".to_owned()))?;
+        // What is sent is newer, but the follower is believed to hold what was named.
+        let named = snapshot.meta.last_log_id.map_or(0, |at| at.index);
+        let _wanted = self.network.wanted.sending(named);
         let (replica, log) = (&self.network.replica, &self.network.log);
         let sending = snapshot::send(&node, replica, log, &self.target, &vote);
         tokio::select! {

@@ -246,8 +246,10 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) -> bool {
 
 async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
     let Some(upto) = upto else { return };
-    if Some(upto.index) > group.log.state().purged.map(|purged| purged.index) {
-        drop(group.raft.trigger().purge_log(upto.index).await);
+    let wanted = group.wanted.after(std::time::Instant::now());
+    let upto = wanted.map_or(upto.index, |after| after.min(upto.index));
+    if Some(upto) > group.log.state().purged.map(|purged| purged.index) {
+        drop(group.raft.trigger().purge_log(upto).await);
     }
 }
 

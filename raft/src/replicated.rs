@@ -13,6 +13,7 @@ use crate::proposer::{Leading, Proposer, Tools};
 use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
+use crate::wanted::Wanted;
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::GroupLog;
@@ -32,6 +33,7 @@ pub(crate) struct Replicated {
     pub(crate) log: GroupLog,
     pub(crate) store: LogStore,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) wanted: Wanted,
     pub(crate) proposer: Arc<Proposer>,
     pub(crate) blocking: Blocking,
     pub(crate) scrubbed: Mutex<Option<Scrubbed>>,
@@ -105,7 +107,14 @@ impl Opened {
             applied,
             node.options.blocking.clone(),
         );
-        let network = Network::new(node, replica.clone(), log.clone(), store.watch_appended());
+        let wanted = Wanted::default();
+        let network = Network::new(
+            node,
+            replica.clone(),
+            log.clone(),
+            store.watch_appended(),
+            wanted.clone(),
+        );
         let mut config = config(node)?;
         // What keeps it from voting for others keeps it from voting for itself.
         config.enable_elect = !node.has_just_started();
@@ -139,6 +148,7 @@ impl Opened {
             log,
             store,
             checkpoint,
+            wanted,
             proposer,
             blocking: node.options.blocking.clone(),
             scrubbed: Mutex::default(),

@@ -164,6 +164,41 @@ fn a_follower_that_lags_is_given_a_snapshot() {
     cluster.assert_agreement(GROUP);
 }
 
+/// As with a ledger of gigabytes: while it is sent, checkpoints pass by after which the log is
+/// purged.
+#[test]
+fn a_follower_catches_up_although_a_snapshot_takes_longer_than_the_log_is_kept() {
+    let mut cluster = Cluster::with(3, |options| {
+        options.checkpoint_interval = Duration::from_millis(100);
+        options.keep_checkpoints = 1;
+        options.snapshot_bytes_per_second = 16 << 10;
+    });
+    cluster.form(GROUP);
+    let leader = cluster.leader_id(GROUP);
+    let behind = cluster.nodes.iter().map(|node| node.id);
+    let behind = behind.into_iter().find(|id| *id != leader).unwrap();
+    cluster.node(behind).kill();
+    let last = (1..200).map(|number| cluster.decide(GROUP, number).at.index);
+    let last = last.max().unwrap();
+    eventually("a purged log", || {
+        let purged = cluster.leader(GROUP).status().purged;
+        purged.filter(|purged| purged.index >= last)
+    });
+    cluster.node(behind).start();
+    let mut number = 200;
+    let until = deadline();
+    loop {
+        number += 1;
+        let newest = cluster.decide(GROUP, number).at.index;
+        let applied = cluster.node(behind).group(GROUP).status().applied;
+        if applied.is_some_and(|applied| applied.index + 20 > newest) {
+            break;
+        }
+        assert!(Instant::now() < until, "{applied:?} of {newest}");
+    }
+    cluster.assert_agreement(GROUP);
+}
+
 #[test]
 fn a_replica_whose_ledger_is_lost_fetches_it_before_it_takes_part() {
     let mut cluster = Cluster::with(3, |options| {
