@@ -221,8 +221,8 @@ async fn open(config: &NodeConfig, folder: &Folder, dialer: Dialer) -> Result<Op
         let why = "the log's folder is lost or not mounted: this node had groups";
         return Ok(Opened::Damaged(why.to_owned()));
     }
-    // A heartbeat is late by a quarter of its interval at most.
-    florin_raft::ring_together(config.timing.heartbeat() / 4);
+    // A heartbeat is late by a third of its interval at most.
+    florin_raft::ring_together(config.timing.heartbeat() / 3);
     match Host::start(host_options(config, folder, dialer), log, store).await {
         Ok(host) => Ok(Opened::Whole(host)),
         Err(lost @ StartError::LogLost(_)) => Ok(Opened::Damaged(lost.to_string())),

@@ -203,7 +203,14 @@ impl Host {
         let replicated = match self.node.group(group) {
             Some(replicated) => replicated,
             None => {
-                let opened = Opened::open(&self.node, self.group_log(group).await?)?;
+                let (node, log) = (Arc::clone(&self.node), self.group_log(group).await?);
+                let opened = self
+                    .node
+                    .options
+                    .blocking
+                    .run(move || Opened::open(&node, log));
+                let opened = opened.await;
+                let opened = opened.map_err(|error| CreateGroupError::Log(error.to_string()))??;
                 if opened.needs_repair() {
                     return Err(CreateGroupError::Log(opened.ailment()));
                 }

@@ -79,7 +79,9 @@ pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
 /// How long sending a snapshot may take altogether.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// How long the log is kept for a follower that has received a snapshot, so that it can go on.
-pub const CATCH_UP: Duration = Duration::from_secs(60);
+pub const CATCH_UP: Duration = Duration::from_secs(300);
+/// How much of the log is kept for it altogether: the disk is everybody's.
+pub const KEPT_TO_CATCH_UP_BYTES: u64 = 4 << 30;
 /// Chunks of a snapshot that wait to be sent or written.
 pub const SNAPSHOT_CHUNKS: usize = 4;
 /// Bytes of a snapshot that are read before the first is sent, so that what may change in the ledger
@@ -88,12 +90,15 @@ pub const SNAPSHOT_AHEAD_BYTES: usize = 32 << 20;
 /// Unwritten bytes of a group after which it is persisted at once: some 50,000 payments. The
 /// seldomer, the cheaper each is, in time and on the disk (docs/adr/0002-sled-written-behind.md).
 pub const PERSIST_BYTES: usize = 16 << 20;
-/// With so much unwritten, what comes next is not applied before it is written: a disk that cannot
-/// keep up makes payments wait, and never fills the memory.
+/// With so much of a group unwritten, what comes next is not applied before it is written: a disk
+/// that cannot keep up makes payments wait, and fills no more memory.
 pub const MOST_UNWRITTEN_BYTES: usize = 512 << 20;
+/// So many batches may wait to be applied before consensus itself waits: a follower whose ledger is
+/// held up goes on to write its log and to answer, and its leader makes no more than it can apply.
+pub const APPLY_QUEUE: u64 = 1 << 16;
 /// How often every group is persisted. A restart applies again what came since, from the log.
 pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
-/// A store that cannot be written for so long, because it hangs or fails each time, will not be: what
+/// A store that takes no step for so long, because it hangs or fails each time, will not: what
 /// is applied would fill the memory, and the log the disk. The process ends, and starts from its log.
 pub const PERSIST_STALL: Duration = Duration::from_secs(180);
 /// The part of a leader's lease under which it answers reads without asking: clocks may run

@@ -108,20 +108,33 @@ impl Machine {
         }
     }
 
+    fn has_room(&self) -> bool {
+        self.replica.unwritten_bytes() < self.most_unwritten
+    }
+
     /// Waits until not too much is unwritten, and sees to it: whoever else persists may have
     /// stopped already.
     async fn room(&self) {
-        while self.replica.unwritten_bytes() >= self.most_unwritten {
+        while !self.has_room() {
             let (replica, log) = (self.replica.clone(), self.log.clone());
             let persisted = self.blocking.run(move || match log.durable() {
                 Some(durable) => replica.persist(durable),
                 None => Ok(()),
             });
-            if let Ok(Err(error)) = persisted.await {
+            tokio::pin!(persisted);
+            // Half of it may be written before all is.
+            let mut look = tokio::time::interval(limits::PERSIST_TICK);
+            let ended = loop {
+                tokio::select! {
+                    ended = &mut persisted => break ended,
+                    _ = look.tick() => if self.has_room() { return },
+                }
+            };
+            if let Ok(Err(error)) = ended {
                 let group = self.group().0;
                 tracing::error!(group, %error, "too much is unwritten, and it could not be persisted");
             }
-            if self.replica.unwritten_bytes() >= self.most_unwritten {
+            if !self.has_room() {
                 tokio::time::sleep(limits::PERSIST_TICK).await;
             }
         }

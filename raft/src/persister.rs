@@ -157,16 +157,29 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
     }
 }
 
-/// Waits for the store, and says so once if it hangs.
-async fn in_time<T>(work: impl Future<Output = T>, limit: Duration, hangs: impl FnOnce()) -> T {
+/// Waits for the store, and says so once if it hangs: if it takes no step for as long as the limit.
+async fn in_time<T>(
+    work: impl Future<Output = T>,
+    limit: Duration,
+    steps: impl Fn() -> u64,
+    hangs: impl FnOnce(),
+) -> T {
     tokio::pin!(work);
-    match tokio::time::timeout(limit, &mut work).await {
-        Ok(done) => done,
-        Err(_) => {
-            hangs();
-            work.await
+    let mut taken = steps();
+    loop {
+        match tokio::time::timeout(limit, &mut work).await {
+            Ok(done) => return done,
+            Err(_) if steps() != taken => taken = steps(),
+            Err(_) => break,
         }
     }
+    hangs();
+    work.await
+}
+
+async fn unless_it_hangs<T>(group: &Replicated, work: impl Future<Output = T>) -> T {
+    let steps = || group.replica.persist_steps();
+    in_time(work, limits::PERSIST_STALL, steps, || end(group, "hangs")).await
 }
 
 fn end(group: &Replicated, how: &str) {
@@ -188,7 +201,7 @@ async fn persist(group: &Arc<Replicated>) -> bool {
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
     let persisted = group.blocking.run(move || replica.persist(durable));
-    let persisted = in_time(persisted, limits::PERSIST_STALL, || end(group, "hangs")).await;
+    let persisted = unless_it_hangs(group, persisted).await;
     metrics::histogram!("florin_raft_persist_seconds").record(began.elapsed());
     match persisted {
         Ok(Ok(())) => true,
@@ -216,7 +229,7 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) -> bool {
     let (replica, id) = (group.replica.clone(), group.id);
     let began = Instant::now();
     let taken = group.blocking.run(move || replica.checkpoint(durable));
-    let taken = in_time(taken, limits::PERSIST_STALL, || end(group, "hangs")).await;
+    let taken = unless_it_hangs(group, taken).await;
     metrics::histogram!("florin_raft_checkpoint_seconds").record(began.elapsed());
     let position = match taken {
         Ok(Ok(position)) => position,
@@ -246,7 +259,8 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) -> bool {
 
 async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
     let Some(upto) = upto else { return };
-    let wanted = group.wanted.after(std::time::Instant::now());
+    let appended = group.store.appended_bytes();
+    let wanted = group.wanted.after(std::time::Instant::now(), appended);
     let upto = wanted.map_or(upto.index, |after| after.min(upto.index));
     if Some(upto) > group.log.state().purged.map(|purged| purged.index) {
         drop(group.raft.trigger().purge_log(upto).await);
@@ -259,14 +273,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_store_that_hangs_is_told_of() {
-        in_time(std::future::ready(()), Duration::ZERO, || {
+        let still = || 0;
+        in_time(std::future::ready(()), Duration::ZERO, still, || {
             panic!("it does not")
         })
         .await;
         // Ends only when it is told.
         let (ends, work) = tokio::sync::oneshot::channel();
-        let told = in_time(work, Duration::ZERO, || ends.send(7).unwrap()).await;
+        let told = in_time(work, Duration::ZERO, still, || ends.send(7).unwrap()).await;
         assert_eq!(told, Ok(7));
+        // Slow, with a step whenever it is looked at, until the hundredth.
+        let steps = std::cell::Cell::new(0);
+        let step = || {
+            steps.set((steps.get() + 1).min(100));
+            steps.get()
+        };
+        let (ends, work) = tokio::sync::oneshot::channel();
+        let told = in_time(work, Duration::ZERO, step, || {
+            ends.send(steps.get()).unwrap()
+        });
+        assert_eq!(told.await, Ok(100));
     }
 
     #[test]

@@ -185,6 +185,7 @@ fn config(node: &Node) -> Result<Config, StartError> {
         replication_lag_threshold: limits::LAG_FOR_SNAPSHOT,
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: u64::MAX,
+        state_machine_channel_size: Some(limits::APPLY_QUEUE),
         install_snapshot_timeout: millis(limits::SNAPSHOT_TIMEOUT),
         enable_pre_vote: Some(true),
         enable_leader_restore: Some(false),

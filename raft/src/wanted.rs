@@ -14,6 +14,8 @@ struct Want {
     from: u64,
     /// None while a snapshot is on its way.
     until: Option<Instant>,
+    /// How much had ever been appended when the log was first kept for it.
+    since: Option<u64>,
 }
 
 /// A snapshot on its way.
@@ -25,17 +27,25 @@ pub(crate) struct Sending {
 impl Wanted {
     /// A follower will go on after this entry.
     pub(crate) fn sending(&self, from: u64) -> Sending {
-        self.0.lock().push(Want { from, until: None });
+        self.0.lock().push(Want {
+            from,
+            until: None,
+            since: None,
+        });
         Sending {
             wanted: self.clone(),
             from,
         }
     }
 
-    /// No entry after this one may go.
-    pub(crate) fn after(&self, now: Instant) -> Option<u64> {
+    /// No entry after this one may go, now that so many bytes were ever appended.
+    pub(crate) fn after(&self, now: Instant, appended: u64) -> Option<u64> {
         let mut wants = self.0.lock();
-        wants.retain(|want| want.until.is_none_or(|until| now < until));
+        wants.retain_mut(|want| {
+            let since = *want.since.get_or_insert(appended);
+            let much = appended.saturating_sub(since) > limits::KEPT_TO_CATCH_UP_BYTES;
+            !much && want.until.is_none_or(|until| now < until)
+        });
         wants.iter().map(|want| want.from).min()
     }
 }
@@ -57,7 +67,7 @@ mod tests {
     #[test]
     fn what_a_follower_goes_on_from_is_kept_until_it_had_time_to() {
         let wanted = Wanted::default();
-        let after = |later| wanted.after(Instant::now() + later);
+        let after = |later| wanted.after(Instant::now() + later, 5);
         let (now, later) = (limits::CATCH_UP / 2, limits::CATCH_UP * 2);
         assert_eq!(after(now), None);
         let early = wanted.sending(7);
@@ -72,5 +82,10 @@ mod tests {
         drop(late);
         assert_eq!(after(now), Some(9));
         assert_eq!(after(later), None);
+        let _slow = wanted.sending(11);
+        assert_eq!(after(now), Some(11));
+        let appended = |bytes| wanted.after(Instant::now(), bytes);
+        assert_eq!(appended(limits::KEPT_TO_CATCH_UP_BYTES), Some(11));
+        assert_eq!(appended(limits::KEPT_TO_CATCH_UP_BYTES + 6), None);
     }
 }

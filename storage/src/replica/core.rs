@@ -19,7 +19,7 @@ use florin_ledger::id::{GroupId, Timestamp};
 use florin_ledger::state::{GroupSettings, State};
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// What clones of a replica share.
 pub(super) struct Shared {
@@ -29,6 +29,8 @@ pub(super) struct Shared {
     persister: Mutex<Persister>,
     /// Who waits for `persister`; never none again once everything is in a hurry.
     waiting: AtomicUsize,
+    /// Steps that persists have taken.
+    steps: AtomicU64,
     pub(super) journal: Journal,
     pub(super) notices: Vec<String>,
 }
@@ -103,6 +105,7 @@ impl Shared {
                 synced: None,
             }),
             waiting: AtomicUsize::new(0),
+            steps: AtomicU64::new(0),
             journal: Journal::default(),
             notices,
         })
@@ -117,6 +120,16 @@ impl Shared {
         let persister = self.persister.lock();
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         persister
+    }
+
+    /// A persist got on.
+    pub(super) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often persists got on.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 
     /// No persist rests from now on.

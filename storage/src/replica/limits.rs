@@ -37,10 +37,10 @@ pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
 pub(crate) const PUTS_IN_A_ROW: usize = 64;
 pub(crate) const REST: Duration = Duration::from_millis(3);
 
-/// So much is put before the kernel must have written it. Each tenth put may write a page anew and
-/// move another, of up to 128 KiB: in all, less than the seven segments of 512 KiB from which on sled
-/// may hang.
-pub(crate) const PAIRS_ON_THEIR_WAY: usize = 64;
+/// So much is put before the kernel must have written it. Each tenth put or so writes a page anew,
+/// and may move another, of up to 128 KiB: in all, less than the seven buffers of 512 KiB from which
+/// on sled may hang, as a rule by half.
+pub(crate) const PAIRS_ON_THEIR_WAY: usize = 128;
 pub(crate) const BYTES_ON_THEIR_WAY: usize = 256 * 1024;
 
 /// Rests of one persist at most, so that it ends before the next is due: enough for all that small

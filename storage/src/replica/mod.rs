@@ -213,6 +213,11 @@ impl Replica {
         persist::checkpoint(&self.shared, durable_index)
     }
 
+    /// How many steps persists have taken: one that takes long and none meanwhile hangs.
+    pub fn persist_steps(&self) -> u64 {
+        self.shared.steps()
+    }
+
     /// Ends the process, as a disk that fails does ([`StoreOptions::on_fatal`]): the store hangs.
     pub fn fatal(&self, why: &str) {
         (self.shared.store.on_fatal)(why);

@@ -120,6 +120,7 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
             tree.rest();
         }
         tree.put_in_turn(pairs)?;
+        shared.step();
     }
     let changes = changed(shared, &frozen.overlay, &frozen.header)?;
     #[cfg(feature = "faults")]
@@ -133,6 +134,7 @@ fn write(shared: &Shared, frozen: &Frozen) -> Result<(), PersistError> {
         .into())
     );
     tree.write(changes)?;
+    shared.step();
     failpoint!("storage.persist.done");
     let done = {
         let mut core = shared.core.write();

@@ -7,7 +7,7 @@
 use super::{Backend, BackendError, Bytes, Changes, Tree, Visitor};
 use crate::replica::limits;
 use florin_failpoints::failpoint;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -26,11 +26,13 @@ struct SledTree {
     on_its_way: Arc<Mutex<OnItsWay>>,
 }
 
-/// What was handed to sled and may not have reached the kernel. Whoever writes holds it locked.
+/// What was handed to sled and may not have reached the kernel. Whoever puts or drops holds it
+/// locked until it waits for the disk, and others take their turn there.
 ///
 /// sled writes 512 KiB at a time, by seven threads and as many writes as wait for them. When all
 /// seven end a write while another thread, with the lock that they need for it, waits for the file
-/// to be shortened, which is work for an eighth, sled hangs for ever. So it is never given so much.
+/// to be shortened, which is work for an eighth, sled hangs for ever. So puts do not give it so
+/// much; a batch, in which nothing can wait, still may.
 #[derive(Default)]
 struct OnItsWay {
     pairs: usize,
@@ -90,7 +92,10 @@ impl Backend for SledBackend {
     }
 
     fn drop_tree(&self, name: &str) -> Result<(), BackendError> {
+        let mut on_its_way = self.on_its_way.lock();
+        on_its_way.await_written(&self.db)?;
         self.db.drop_tree(name)?;
+        on_its_way.await_written(&self.db)?;
         Ok(())
     }
 
@@ -145,6 +150,7 @@ impl Tree for SledTree {
             on_its_way.add(1, key.len() + value.len());
             if on_its_way.is_much() {
                 on_its_way.await_written(&self.tree)?;
+                MutexGuard::bump(&mut on_its_way);
             }
         }
         Ok(())
@@ -223,38 +229,45 @@ fn at(path: &Path, source: std::io::Error) -> BackendError {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use std::sync::OnceLock;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
+    static SLOW: OnceLock<PathBuf> = OnceLock::new();
     static WRITES: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
 
-    /// In place of the kernel's, which waits for the writes of a part of a file, that of a disk
-    /// which takes its time.
+    /// In place of the kernel's, which waits for the writes of a part of a file: that of a disk which
+    /// takes its time, for the files of the test below. A power cut is not tried in this process.
     #[allow(unsafe_code)]
     #[unsafe(no_mangle)]
-    extern "C" fn sync_file_range(_: i32, _: i64, _: i64, _: u32) -> i32 {
-        let at_once = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
-        MOST.fetch_max(at_once, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(5));
-        WRITES.fetch_sub(1, Ordering::Relaxed);
+    extern "C" fn sync_file_range(file: i32, _: i64, _: i64, _: u32) -> i32 {
+        let path = std::fs::read_link(format!("/proc/self/fd/{file}"));
+        let slow = SLOW.get().zip(path.ok());
+        if slow.is_some_and(|(dir, path)| path.starts_with(dir)) {
+            let at_once = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
+            MOST.fetch_max(at_once, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(5));
+            WRITES.fetch_sub(1, Ordering::Relaxed);
+        }
         0
     }
 
-    /// Without the waits all seven threads write, and one such test in five hangs.
+    /// Without the waits all seven threads write.
     #[test]
     fn a_slow_disk_is_not_asked_for_seven_writes_at_once() {
         let dir = tempfile::tempdir().unwrap();
+        SLOW.set(dir.path().canonicalize().unwrap()).unwrap();
         let backend = SledBackend::open(dir.path(), 32 << 20).unwrap();
         let pair = |key: u32, bytes| (key.to_be_bytes().to_vec(), vec![key as u8; bytes]);
         std::thread::scope(|scope| {
             for (name, bytes) in [("small", 60), ("large", limits::PIECE_BYTES)] {
                 let tree = backend.tree(name).unwrap();
                 scope.spawn(move || {
-                    for round in 0..20_u32 {
+                    for round in 1..=20_u32 {
                         let pairs: Vec<_> = (0..200).map(|n| pair(round * n, bytes)).collect();
                         tree.put_in_turn(&pairs).unwrap();
                         let changes = (0..50).map(|n| pair(n, 300));
