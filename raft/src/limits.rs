@@ -94,7 +94,8 @@ pub const PERSIST_BYTES: usize = 16 << 20;
 /// that cannot keep up makes payments wait, and fills no more memory.
 pub const MOST_UNWRITTEN_BYTES: usize = 512 << 20;
 /// So many batches may wait to be applied before consensus itself waits: a follower whose ledger is
-/// held up goes on to write its log and to answer, and its leader makes no more than it can apply.
+/// held up goes on to write its log and to answer for a minute at least. A leader makes no more than
+/// it can apply.
 pub const APPLY_QUEUE: u64 = 1 << 16;
 /// How often every group is persisted. A restart applies again what came since, from the log.
 pub const PERSIST_INTERVAL: Duration = Duration::from_secs(30);
