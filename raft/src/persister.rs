@@ -260,7 +260,7 @@ pub(crate) async fn checkpoint(group: &Arc<Replicated>) -> bool {
 async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
     let Some(upto) = upto else { return };
     let appended = group.store.appended_bytes();
-    let wanted = group.wanted.after(std::time::Instant::now(), appended);
+    let wanted = group.wanted.after(Instant::now(), appended);
     let upto = wanted.map_or(upto.index, |after| after.min(upto.index));
     if Some(upto) > group.log.state().purged.map(|purged| purged.index) {
         drop(group.raft.trigger().purge_log(upto).await);

@@ -3,7 +3,7 @@
 use crate::limits;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// What followers go on from that are sent a snapshot, or were a moment ago. If the log forgot it
 /// meanwhile, they would be sent another, and with a large ledger never catch up. Cheap to clone.
