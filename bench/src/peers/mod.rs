@@ -1,7 +1,6 @@
 //! Other systems doing the same payment, and Florin beside them in the same run: only ratios
 //! within one run say something.
 
-pub mod etcd;
 pub mod postgres;
 
 mod guest;
@@ -13,10 +12,8 @@ use anyhow::Result;
 
 /// Runs the bench: the peer's reports, then Florin's with its ratio to each of them.
 pub async fn run(peer: &Peer) -> Result<Vec<Report>> {
-    let (mut reports, args) = match peer {
-        Peer::Postgres(args) => (postgres::run(args).await?, args),
-        Peer::Etcd(args) => (etcd::run(args).await?, args),
-    };
+    let Peer::Postgres(args) = peer;
+    let mut reports = postgres::run(args).await?;
     let mut florin = florin(args).await?;
     for peer in &reports {
         let name = peer.bench.trim_start_matches("peers ").replace(' ', "_");
