@@ -57,6 +57,8 @@ struct State {
     lives: usize,
     disk: SimDisk,
     store: Store,
+    /// The store was lost alone: its ledgers are fetched from peers, ahead of the log.
+    store_lost: bool,
     /// The store loses what no checkpoint covers before the next life begins.
     power_lost: bool,
     /// The disk was told to lose power by itself: the life that it ends ends so.
@@ -90,6 +92,7 @@ impl Machine {
                 lives: 0,
                 disk: SimDisk::new(),
                 store: Store::in_memory(),
+                store_lost: false,
                 power_lost: false,
                 power_fails: None,
                 life: Arc::new(life),
@@ -226,13 +229,21 @@ impl Machine {
         let mut state = self.state.lock();
         state.disk = SimDisk::new();
         state.store = Store::in_memory();
+        state.store_lost = false;
         state.power_lost = false;
         state.incarnation += 1;
     }
 
     /// Loses the ledger store alone.
     pub(crate) fn lose_store(&self) {
-        self.state.lock().store = Store::in_memory();
+        let mut state = self.state.lock();
+        state.store = Store::in_memory();
+        state.store_lost = true;
+    }
+
+    /// Whether its store was ever lost since it has this disk.
+    pub(crate) fn lost_its_store(&self) -> bool {
+        self.state.lock().store_lost
     }
 
     /// Sets its wall clock ahead or back, from the true time.

@@ -132,8 +132,8 @@ async fn serve(machine: &Arc<Machine>, config: &Arc<Config>) -> (Arc<Life>, Stri
 }
 
 /// Before a node has heard of anybody: what it voted is never older than what its log holds, for a
-/// vote is durable before any entry of its term is. A log that holds nothing ends where the ledger
-/// does, which may have been fetched from a peer.
+/// vote is durable before any entry of its term is. But for a ledger that was fetched from a peer, because
+/// the store was lost: then the log holds nothing, and ends where that does.
 async fn check_votes(machine: &Machine, host: &Host, log: &Log) {
     // Consensus says where it stands once it has begun.
     tokio::time::sleep(BEGINNING).await;
@@ -142,7 +142,8 @@ async fn check_votes(machine: &Machine, host: &Host, log: &Log) {
             continue;
         };
         let (term, state) = (group.status().term, log.state());
-        let last = state.last.filter(|last| Some(*last) != state.purged);
+        let fetched = |last| machine.lost_its_store() && Some(last) == state.purged;
+        let last = state.last.filter(|last| !fetched(*last));
         if let Some(last) = last.filter(|last| last.term > term) {
             machine.is_wrong(format!(
                 "raft: {} starts in term {term} of group {}, and its log ends with {last}",
