@@ -2,6 +2,7 @@
 
 use crate::blocking::Blocking;
 use crate::limits;
+use crate::persister;
 use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
@@ -117,10 +118,7 @@ impl Machine {
     async fn room(&self) {
         while !self.has_room() {
             let (replica, log) = (self.replica.clone(), self.log.clone());
-            let persisted = self.blocking.run(move || match log.durable() {
-                Some(durable) => replica.persist(durable),
-                None => Ok(()),
-            });
+            let persisted = self.blocking.run(move || persister::write(&replica, &log));
             tokio::pin!(persisted);
             // Half of it may be written before all is.
             let mut look = tokio::time::interval(limits::PERSIST_TICK);

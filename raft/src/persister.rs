@@ -9,7 +9,8 @@ use crate::types;
 use florin_failpoints::failpoint;
 use florin_ledger::id::{GroupId, NodeId, Timestamp};
 use florin_storage::LogPosition;
-use florin_storage::replica::PersistError;
+use florin_storage::log::GroupLog;
+use florin_storage::replica::{PersistError, Replica};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::time::{Duration, Instant, MissedTickBehavior};
@@ -193,14 +194,19 @@ fn is_fault(error: &PersistError) -> bool {
     !matches!(error, PersistError::DiskFull(_))
 }
 
+/// Writes what is unwritten, if the log holds all of it durably. Blocking.
+pub(crate) fn write(replica: &Replica, log: &GroupLog) -> Result<(), PersistError> {
+    match log.durable() {
+        Some(durable) => replica.persist(durable),
+        None => Ok(()),
+    }
+}
+
 /// Writes what is unwritten; false if the store failed.
 async fn persist(group: &Arc<Replicated>) -> bool {
-    let Some(durable) = group.log.durable() else {
-        return true;
-    };
-    let (replica, id) = (group.replica.clone(), group.id);
+    let (replica, log, id) = (group.replica.clone(), group.log.clone(), group.id);
     let began = Instant::now();
-    let persisted = group.blocking.run(move || replica.persist(durable));
+    let persisted = group.blocking.run(move || write(&replica, &log));
     let persisted = unless_it_hangs(group, persisted).await;
     metrics::histogram!("florin_raft_persist_seconds").record(began.elapsed());
     match persisted {

@@ -6,6 +6,7 @@ use crate::blocking::Blocking;
 use crate::limits;
 use crate::machine::SnapshotData;
 use crate::node::Node;
+use crate::persister;
 use crate::replicated::Replicated;
 use crate::transport::dial::dial;
 use crate::transport::identity;
@@ -79,9 +80,7 @@ pub(crate) async fn open(
 fn begin(replica: &Replica, log: &GroupLog) -> Result<SnapshotReader, String> {
     // The fresher it is, the less of the log has to follow. If nothing can be written now, what
     // was written before will do.
-    if let Some(durable) = log.durable()
-        && let Err(error) = replica.persist(durable)
-    {
+    if let Err(error) = persister::write(replica, log) {
         tracing::warn!(group = replica.group().0, %error, "could not persist before a snapshot");
     }
     replica.snapshot().map_err(|error| error.to_string())
