@@ -17,7 +17,7 @@ use florin_storage::replica::{Replica, Store};
 use openraft::errors::{InitializeError, RaftError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 /// The groups of this node and what they share: the log, the store, the streams to peers.
 /// Cheap to clone.
@@ -184,7 +184,8 @@ impl Host {
         members: Vec<Member>,
         initialize: bool,
     ) -> Result<Group, CreateGroupError> {
-        let _one_at_a_time = self.creating.lock().await;
+        // What blocks goes on to its end if whoever asks goes away, and so long holds it as well.
+        let one_at_a_time = Arc::new(Arc::clone(&self.creating).lock_owned().await);
         if self.node.is_stopping() {
             return Err(CreateGroupError::Stopped);
         }
@@ -203,13 +204,13 @@ impl Host {
         let replicated = match self.node.group(group) {
             Some(replicated) => replicated,
             None => {
-                let (node, log) = (Arc::clone(&self.node), self.group_log(group).await?);
-                let opened = self
-                    .node
-                    .options
-                    .blocking
-                    .run(move || Opened::open(&node, log));
-                let opened = opened.await;
+                let log = self.group_log(group, &one_at_a_time).await?;
+                let (node, alone) = (Arc::clone(&self.node), Arc::clone(&one_at_a_time));
+                let opening = move || {
+                    let _alone = alone;
+                    Opened::open(&node, log)
+                };
+                let opened = self.node.options.blocking.run(opening).await;
                 let opened = opened.map_err(|error| CreateGroupError::Log(error.to_string()))??;
                 if opened.needs_repair() {
                     return Err(CreateGroupError::Log(opened.ailment()));
@@ -228,15 +229,20 @@ impl Host {
         Ok(Group::new(Arc::clone(&self.node), replicated))
     }
 
-    async fn group_log(&self, group: GroupId) -> Result<GroupLog, CreateGroupError> {
+    async fn group_log(
+        &self,
+        group: GroupId,
+        alone: &Arc<OwnedMutexGuard<()>>,
+    ) -> Result<GroupLog, CreateGroupError> {
         if let Some(log) = self.node.log.group(group) {
             return Ok(log);
         }
         self.node.log.writable()?;
-        let node = Arc::clone(&self.node);
+        let (node, alone) = (Arc::clone(&self.node), Arc::clone(alone));
         // It waits for the disk.
         let blocking = node.options.blocking.clone();
         let created = blocking.run(move || {
+            let _alone = alone;
             if node.store.groups().contains(&group) {
                 let left = Replica::open(&node.store, group);
                 let left = left.map_err(|error| CreateGroupError::Log(error.to_string()))?;
