@@ -143,6 +143,8 @@ pub struct LimitArgs {
 pub enum Peer {
     /// PostgreSQL from the system: a primary and two synchronous replicas, fsync on.
     Postgres(PeerArgs),
+    /// etcd from the system: three members, one put for each payment.
+    Etcd(PeerArgs),
 }
 
 /// How a peer is measured, and Florin in the same run.

@@ -100,6 +100,19 @@ impl Program {
     }
 }
 
+/// Ports that nobody listens at, all different.
+pub(super) fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let mut listeners = Vec::with_capacity(N);
+    let mut ports = [0; N];
+    for port in &mut ports {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        *port = listener.local_addr()?.port();
+        // Held until all are known: the same port is not given twice.
+        listeners.push(listener);
+    }
+    Ok(ports)
+}
+
 /// The numbers of a user and their group.
 fn ids_of(user: &str) -> Result<(u32, u32)> {
     let file = "/etc/passwd";

@@ -1,9 +1,11 @@
 //! Other systems doing the same payment, and Florin beside them in the same run: only ratios
 //! within one run say something.
 
+pub mod etcd;
 pub mod postgres;
 
 mod guest;
+mod load;
 
 use crate::cli::{Peer, PeerArgs};
 use crate::pay;
@@ -12,8 +14,10 @@ use anyhow::Result;
 
 /// Runs the bench: the peer's reports, then Florin's with its ratio to each of them.
 pub async fn run(peer: &Peer) -> Result<Vec<Report>> {
-    let Peer::Postgres(args) = peer;
-    let mut reports = postgres::run(args).await?;
+    let (args, mut reports) = match peer {
+        Peer::Postgres(args) => (args, postgres::run(args).await?),
+        Peer::Etcd(args) => (args, etcd::run(args).await?),
+    };
     let mut florin = florin(args).await?;
     for peer in &reports {
         let name = peer.bench.trim_start_matches("peers ").replace(' ', "_");

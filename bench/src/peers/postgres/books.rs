@@ -1,7 +1,8 @@
 //! The books in PostgreSQL: tables, the function, and the check that nothing was lost.
 
 use super::cluster::Cluster;
-use anyhow::{Context, Result};
+use crate::peers::load::{Payer, Payment};
+use anyhow::{Context, Result, ensure};
 use tokio_postgres::{Client, Statement};
 
 /// Rows leave room on their pages, so that an update does not touch the index.
@@ -66,20 +67,14 @@ impl Way {
     }
 }
 
-/// What a connection has prepared.
-pub(super) struct Prepared {
+/// A connection, and what it has prepared.
+pub(super) struct Connection {
+    client: Client,
+    way: Way,
     pay: Statement,
     record: Statement,
     debit: Statement,
     credit: Statement,
-}
-
-/// One payment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Payment<'a> {
-    pub(super) key: &'a str,
-    pub(super) wallet: i64,
-    pub(super) amount: i64,
 }
 
 /// Makes the books: so many wallets with money, and an account of a merchant for each.
@@ -100,81 +95,85 @@ pub(super) async fn prepare(cluster: &Cluster, wallets: u32) -> Result<()> {
     Ok(())
 }
 
-/// What left the wallets: the sum, and what the payments' rows say.
-pub(super) async fn moved(client: &Client, wallets: u32) -> Result<(i64, i64)> {
+/// What the payments' rows say that was paid, minor units; the wallets must have lost as much.
+pub(super) async fn recorded(client: &Client, wallets: u32) -> Result<u64> {
     let debited = format!(
         "SELECT ({FUNDS} * {wallets}::numeric - sum(balance))::bigint FROM accounts WHERE id > 0"
     );
-    let debited = client.query_one(&debited, &[]).await?.try_get(0)?;
+    let debited: i64 = client.query_one(&debited, &[]).await?.try_get(0)?;
     let recorded = "SELECT coalesce(sum(amount), 0)::bigint FROM payments";
-    let recorded = client.query_one(recorded, &[]).await?.try_get(0)?;
-    Ok((debited, recorded))
+    let recorded: i64 = client.query_one(recorded, &[]).await?.try_get(0)?;
+    ensure!(
+        debited == recorded,
+        "PostgreSQL's books are wrong: {debited} debited, {recorded} recorded"
+    );
+    Ok(u64::try_from(recorded)?)
 }
 
-impl Prepared {
-    pub(super) async fn on(client: &Client) -> Result<Prepared> {
-        let prepare = |text| client.prepare(text);
-        Ok(Prepared {
-            pay: prepare(PAY).await?,
-            record: prepare(RECORD).await?,
-            debit: prepare(DEBIT).await?,
-            credit: prepare(CREDIT).await?,
+impl Payer for Connection {
+    async fn pay(&mut self, payment: Payment<'_>) -> Result<bool> {
+        let paid = match self.way {
+            Way::Function => self.by_function(payment).await,
+            Way::Statements => self.by_statements(payment).await,
+        };
+        Ok(paid?)
+    }
+}
+
+impl Connection {
+    pub(super) async fn to(cluster: &Cluster, way: Way) -> Result<Connection> {
+        let client = cluster.client().await?;
+        Ok(Connection {
+            way,
+            pay: client.prepare(PAY).await?,
+            record: client.prepare(RECORD).await?,
+            debit: client.prepare(DEBIT).await?,
+            credit: client.prepare(CREDIT).await?,
+            client,
         })
     }
 
-    /// Makes a payment; says whether the wallet had the money.
-    pub(super) async fn pay(
-        &self,
-        client: &Client,
-        way: Way,
-        payment: Payment<'_>,
-    ) -> Result<bool, tokio_postgres::Error> {
-        match way {
-            Way::Function => self.by_function(client, payment).await,
-            Way::Statements => self.by_statements(client, payment).await,
-        }
-    }
-
-    async fn by_function(
-        &self,
-        client: &Client,
-        payment: Payment<'_>,
-    ) -> Result<bool, tokio_postgres::Error> {
+    async fn by_function(&self, payment: Payment<'_>) -> Result<bool, tokio_postgres::Error> {
         let Payment {
             key,
             wallet,
             amount,
         } = payment;
-        let row = client
+        let row = self
+            .client
             .query_one(&self.pay, &[&key, &wallet, &-wallet, &amount])
             .await?;
         row.try_get(0)
     }
 
-    async fn by_statements(
-        &self,
-        client: &Client,
-        payment: Payment<'_>,
-    ) -> Result<bool, tokio_postgres::Error> {
+    async fn by_statements(&self, payment: Payment<'_>) -> Result<bool, tokio_postgres::Error> {
         let Payment {
             key,
             wallet,
             amount,
         } = payment;
-        client.batch_execute("BEGIN").await?;
-        let recorded = client
+        self.client.batch_execute("BEGIN").await?;
+        let recorded = self
+            .client
             .execute(&self.record, &[&key, &wallet, &-wallet, &amount])
             .await?;
         if recorded == 0 {
-            client.batch_execute("ROLLBACK").await?;
+            self.client.batch_execute("ROLLBACK").await?;
             return Ok(true);
         }
-        if client.execute(&self.debit, &[&wallet, &amount]).await? == 0 {
-            client.batch_execute("ROLLBACK").await?;
+        if self
+            .client
+            .execute(&self.debit, &[&wallet, &amount])
+            .await?
+            == 0
+        {
+            self.client.batch_execute("ROLLBACK").await?;
             return Ok(false);
         }
-        client.execute(&self.credit, &[&-wallet, &amount]).await?;
-        client.batch_execute("COMMIT").await?;
+        self.client
+            .execute(&self.credit, &[&-wallet, &amount])
+            .await?;
+        self.client.batch_execute("COMMIT").await?;
         Ok(true)
     }
 }

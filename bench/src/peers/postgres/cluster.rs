@@ -1,7 +1,7 @@
 //! A primary and two replicas on loopback, in a folder of their own.
 
 use crate::cli::PeerArgs;
-use crate::peers::guest::{Guest, Program};
+use crate::peers::guest::{Guest, Program, free_ports};
 use crate::system;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -74,13 +74,13 @@ impl Cluster {
             &settings,
             format!("{text}{SETTINGS}max_connections = {clients}\n"),
         )?;
+        let [port] = free_ports()?;
         let mut cluster = Cluster {
             version: version.trim().to_owned(),
-            primary: free_port()?,
+            primary: port,
             servers: Vec::new(),
             _folder: folder,
         };
-        let port = cluster.primary;
         cluster.serve(&guest, &programs, &primary, port, "primary")?;
         let client = cluster.client_by(Instant::now() + PATIENCE).await?;
         for name in ["replica_1", "replica_2"] {
@@ -158,7 +158,8 @@ impl Cluster {
             .arg("--pgdata")
             .arg(&data);
         guest.run(&mut copy)?;
-        self.serve(guest, programs, &data, free_port()?, name)
+        let [port] = free_ports()?;
+        self.serve(guest, programs, &data, port, name)
     }
 }
 
@@ -205,9 +206,4 @@ fn programs() -> Result<PathBuf> {
         .map(|(_, folder)| folder)
         .find(whole);
     newest.context("PostgreSQL is not installed: initdb, postgres and pg_basebackup are needed")
-}
-
-fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(listener.local_addr()?.port())
 }

@@ -5,12 +5,12 @@
 
 mod books;
 mod cluster;
-mod load;
 
 use crate::cli::PeerArgs;
+use crate::peers::load;
 use crate::report::Report;
 use anyhow::Result;
-use books::Way;
+use books::{Connection, Way};
 use cluster::Cluster;
 
 /// Runs the bench: one report for each way.
@@ -26,7 +26,14 @@ async fn measure(args: &PeerArgs, cluster: &Cluster) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
     for way in [Way::Function, Way::Statements] {
         books::prepare(cluster, args.partners).await?;
-        reports.push(load::run(args, cluster, way).await?);
+        let mut connections = Vec::new();
+        for _ in 0..args.connections {
+            connections.push(Connection::to(cluster, way).await?);
+        }
+        let paid = load::run(args, way.name(), connections).await?;
+        let client = cluster.client().await?;
+        paid.held("PostgreSQL", books::recorded(&client, args.partners).await?)?;
+        reports.push(paid.report);
     }
     Ok(reports)
 }

@@ -1,22 +1,41 @@
 //! Connections that pay, closed loop, with the skew that `pay` has.
 
-use super::books::{self, Payment, Prepared, Way};
-use super::cluster::Cluster;
 use crate::cli::PeerArgs;
 use crate::load::{WARM_UP, run_name};
 use crate::report::Report;
 use crate::skew::{Random, Zipf};
-use crate::tally::{Fate, Tally};
+use crate::tally::{Fate, Moved, Tally};
 use anyhow::{Context, Result, ensure};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Instant;
 use tokio::task::JoinSet;
-use tokio_postgres::Client;
+
+/// One payment, from a wallet to its merchant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Payment<'a> {
+    /// No other payment has it.
+    pub(super) key: &'a str,
+    /// From 1.
+    pub(super) wallet: i64,
+    /// Minor units.
+    pub(super) amount: i64,
+}
+
+/// A connection to a peer.
+pub(super) trait Payer: 'static {
+    /// Makes a payment; says whether the wallet had the money. After an error its fate is unknown.
+    async fn pay(&mut self, payment: Payment<'_>) -> Result<bool>;
+}
+
+/// What came of a load: the report, and what the peer must hold now.
+pub(super) struct Paid {
+    pub(super) report: Report,
+    moved: Moved,
+}
 
 /// What the connections share. They run on one thread.
 struct Flow {
-    way: Way,
     wallets: Zipf,
     name: String,
     tally: RefCell<Tally>,
@@ -25,17 +44,11 @@ struct Flow {
     last_answer: Cell<Instant>,
 }
 
-pub(super) async fn run(args: &PeerArgs, cluster: &Cluster, way: Way) -> Result<Report> {
-    let mut clients = Vec::new();
-    for _ in 0..args.connections {
-        let client = cluster.client().await?;
-        let prepared = Prepared::on(&client).await?;
-        clients.push((client, prepared));
-    }
-    eprintln!("{} over {} connections", way.name(), args.connections);
+/// Each payer makes its next payment when the last one is answered.
+pub(super) async fn run(args: &PeerArgs, bench: &str, payers: Vec<impl Payer>) -> Result<Paid> {
+    eprintln!("{bench} over {} connections", payers.len());
     let began = Instant::now();
     let flow = Rc::new(Flow {
-        way,
         wallets: Zipf::new(args.partners as usize),
         name: run_name(),
         tally: RefCell::new(Tally::new(args.partners as usize)),
@@ -44,38 +57,44 @@ pub(super) async fn run(args: &PeerArgs, cluster: &Cluster, way: Way) -> Result<
         last_answer: Cell::new(began),
     });
     let mut connections = JoinSet::new();
-    for (number, (client, prepared)) in clients.into_iter().enumerate() {
-        connections.spawn_local(pay(flow.clone(), number, client, prepared));
+    for (number, payer) in payers.into_iter().enumerate() {
+        connections.spawn_local(pay(flow.clone(), number, payer));
     }
     while let Some(ended) = connections.join_next().await {
         ended.context("a connection's task panicked")?;
     }
-    let tally = flow.tally.borrow().clone();
-    check(args, cluster, &tally).await?;
+    let tally = flow.tally.borrow();
     let took = flow
         .last_answer
         .get()
         .saturating_duration_since(flow.measured_from);
-    let report = Report::new(way.name(), &tally, took);
-    Ok(report
-        .with("connections", args.connections)
-        .with("partners", args.partners))
+    let report = Report::new(bench, &tally, took);
+    let mut moved = Moved::default();
+    for of_wallet in &tally.moved {
+        moved.add(*of_wallet);
+    }
+    Ok(Paid {
+        report: report
+            .with("connections", args.connections)
+            .with("partners", args.partners),
+        moved,
+    })
 }
 
-/// The books must agree with what was acknowledged, as Florin's must.
-async fn check(args: &PeerArgs, cluster: &Cluster, tally: &Tally) -> Result<()> {
-    let (debited, recorded) = books::moved(&cluster.client().await?, args.partners).await?;
-    let surely: u64 = tally.moved.iter().map(|moved| moved.surely).sum();
-    let perhaps: u64 = tally.moved.iter().map(|moved| moved.perhaps).sum();
-    ensure!(
-        debited == recorded && (surely..=surely + perhaps).contains(&(debited as u64)),
-        "PostgreSQL's books are wrong: {surely} acknowledged, {debited} debited, {recorded} recorded"
-    );
-    Ok(())
+impl Paid {
+    /// The peer's books must agree with what was acknowledged, as Florin's must.
+    pub(super) fn held(&self, peer: &str, recorded: u64) -> Result<()> {
+        let Moved { surely, perhaps } = self.moved;
+        ensure!(
+            (surely..=surely + perhaps).contains(&recorded),
+            "{peer}'s books are wrong: {surely} acknowledged, {perhaps} unknown, {recorded} recorded"
+        );
+        Ok(())
+    }
 }
 
 /// One connection's life: a payment, its answer, the next payment.
-async fn pay(flow: Rc<Flow>, number: usize, client: Client, prepared: Prepared) {
+async fn pay(flow: Rc<Flow>, number: usize, mut connection: impl Payer) {
     let mut random = Random::new(number as u64);
     let mut sequence = 0u64;
     loop {
@@ -92,7 +111,7 @@ async fn pay(flow: Rc<Flow>, number: usize, client: Client, prepared: Prepared) 
             wallet: payer as i64 + 1,
             amount: amount as i64,
         };
-        let fate = match prepared.pay(&client, flow.way, payment).await {
+        let fate = match connection.pay(payment).await {
             Ok(true) => Fate::Acknowledged,
             Ok(false) => Fate::Refused,
             Err(error) => {
