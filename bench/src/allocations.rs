@@ -78,6 +78,7 @@ async fn measure(args: &AllocationsArgs, system: &System, counters: &Counters) -
     let stream = Stream {
         payers: Zipf::new(load.partners.len()),
         connections: args.connections,
+        http2: None,
         rate: None,
     };
     let warm = async {

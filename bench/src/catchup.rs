@@ -168,6 +168,7 @@ fn stream(args: &CatchupArgs, load: &Load) -> Stream {
     Stream {
         payers: Zipf::new(load.partners.len()),
         connections: args.connections,
+        http2: None,
         rate: Some(f64::from(args.rate)),
     }
 }

@@ -53,6 +53,9 @@ pub struct PayArgs {
     /// Connections; each sends its next payment when the last one is answered.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub connections: u32,
+    /// Over HTTP/2, with so many payments at once on each connection, in place of HTTP/1.1 with one.
+    #[arg(long, value_name = "AT_ONCE", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub http2: Option<u32>,
     /// For how long, after a warm-up of 2 s that is not counted: 20s, 500ms, 5m.
     #[arg(long, default_value = "20s", value_parser = duration)]
     pub duration: Duration,

@@ -1,8 +1,7 @@
-//! A lean HTTP/1.1 client over rustls, one request at a time on a kept-alive connection.
-//!
-//! It understands what Florin's frontend sends: a status, headers, and a body of a known length.
-//! Whatever else comes is an error rather than a guess.
+//! Clients of the frontends over rustls: a lean one for HTTP/1.1, and hyper's for HTTP/2.
 
+mod http1;
+mod http2;
 mod response;
 
 use http::Uri;
@@ -13,18 +12,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+pub use http1::Http1;
+use http1::Stream;
+pub use http2::Http2;
 pub use response::{Head, ResponseError};
 
 /// Largest answer that is read: a batch's answer is under 8 MiB.
 const MAX_RESPONSE: usize = 16 << 20;
-
-/// Room to read into at once; an answer to a payment fits several times.
-const READ_ROOM: usize = 8 << 10;
 
 /// Where requests go.
 #[derive(Clone)]
@@ -46,17 +43,12 @@ pub enum TargetError {
     Authority(String, String),
 }
 
-/// A kept-alive connection.
-pub struct Connection {
-    stream: Stream,
-    authority: Arc<str>,
-    out: Vec<u8>,
-    read: Vec<u8>,
-}
-
-enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+/// A connection that is kept.
+pub enum Connection {
+    /// HTTP/1.1, one request at a time.
+    Http1(Http1),
+    /// HTTP/2, shared with others.
+    Http2(Http2),
 }
 
 /// What is asked.
@@ -147,25 +139,39 @@ impl Target {
         })
     }
 
-    /// Opens a connection and shakes hands.
+    /// Opens a connection for one request at a time and shakes hands.
     pub async fn connect(&self) -> Result<Connection, ClientError> {
+        let stream = self.dial(b"http/1.1").await?;
+        Ok(Connection::Http1(Http1::new(
+            stream,
+            self.authority.clone(),
+        )))
+    }
+
+    /// Opens a connection for many requests at once and shakes hands. Only TLS can agree on that.
+    pub async fn connect_http2(&self) -> Result<Http2, ClientError> {
+        match self.dial(b"h2").await? {
+            Stream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Http2::new(*stream, self.authority.clone()).await
+            }
+            _ => Err(ClientError::Connect(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the server does not offer HTTP/2",
+            ))),
+        }
+    }
+
+    async fn dial(&self, protocol: &[u8]) -> Result<Stream, ClientError> {
         let tcp = TcpStream::connect(&*self.authority)
             .await
             .map_err(ClientError::Connect)?;
         tcp.set_nodelay(true).map_err(ClientError::Connect)?;
-        let stream = match &self.tls {
-            None => Stream::Plain(tcp),
-            Some((connector, name)) => {
-                let shaken = connector.connect(name.clone(), tcp).await;
-                Stream::Tls(Box::new(shaken.map_err(ClientError::Connect)?))
-            }
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Stream::Plain(tcp));
         };
-        Ok(Connection {
-            stream,
-            authority: self.authority.clone(),
-            out: Vec::with_capacity(1 << 10),
-            read: Vec::with_capacity(READ_ROOM),
-        })
+        let connector = connector.with_alpn(vec![protocol.to_vec()]);
+        let shaken = connector.connect(name.clone(), tcp).await;
+        Ok(Stream::Tls(Box::new(shaken.map_err(ClientError::Connect)?)))
     }
 }
 
@@ -176,97 +182,15 @@ impl Connection {
         request: &Request<'_>,
         deadline: Duration,
     ) -> Result<Response<'_>, ClientError> {
-        self.write_request(request);
-        let head = tokio::time::timeout(deadline, self.exchange())
-            .await
-            .unwrap_or(Err(ClientError::Late))?;
-        Ok(Response {
-            status: head.status,
-            body: &self.read[head.length..head.length + head.body],
-        })
-    }
-
-    fn write_request(&mut self, request: &Request<'_>) {
-        let out = &mut self.out;
-        out.clear();
-        let mut put = |parts: &[&str]| {
-            parts
-                .iter()
-                .for_each(|part| out.extend_from_slice(part.as_bytes()))
+        let answer = async {
+            match self {
+                Connection::Http1(connection) => connection.send(request).await,
+                Connection::Http2(connection) => connection.send(request).await,
+            }
         };
-        put(&[
-            request.method,
-            " ",
-            request.path,
-            " HTTP/1.1\r\nHost: ",
-            &self.authority,
-        ]);
-        put(&["\r\nAuthorization: Bearer ", request.token]);
-        if !request.idempotency_key.is_empty() {
-            put(&["\r\nIdempotency-Key: ", request.idempotency_key]);
-        }
-        if request.method != "GET" {
-            let length = request.body.len().to_string();
-            put(&["\r\nContent-Type: ", request.content_type]);
-            put(&["\r\nContent-Length: ", &length]);
-        }
-        put(&["\r\n\r\n"]);
-        out.extend_from_slice(request.body);
-    }
-
-    async fn exchange(&mut self) -> Result<Head, ClientError> {
-        self.stream
-            .write(&self.out)
+        tokio::time::timeout(deadline, answer)
             .await
-            .map_err(ClientError::Broken)?;
-        // One request, one answer: nothing of another can be left.
-        self.read.clear();
-        let mut head = None;
-        loop {
-            let more = self.stream.read(&mut self.read).await;
-            if more.map_err(ClientError::Broken)? == 0 {
-                return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into()));
-            }
-            if head.is_none() {
-                head = response::head(&self.read)?;
-            }
-            match &head {
-                Some(Head { length, body, .. }) if length + body > MAX_RESPONSE => {
-                    return Err(ResponseError::TooLong.into());
-                }
-                Some(Head { length, body, .. }) if self.read.len() > length + body => {
-                    return Err(ResponseError::Unasked.into());
-                }
-                Some(found) if self.read.len() == found.length + found.body => return Ok(*found),
-                // A long answer is read into room for all of it.
-                Some(found) => self
-                    .read
-                    .reserve(found.length + found.body - self.read.len()),
-                None => {}
-            }
-        }
-    }
-}
-
-impl Stream {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Stream::Plain(stream) => stream.write_all(bytes).await,
-            Stream::Tls(stream) => {
-                stream.write_all(bytes).await?;
-                stream.flush().await
-            }
-        }
-    }
-
-    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-        if into.capacity() == into.len() {
-            into.reserve(READ_ROOM);
-        }
-        match self {
-            Stream::Plain(stream) => stream.read_buf(into).await,
-            Stream::Tls(stream) => stream.read_buf(into).await,
-        }
+            .unwrap_or(Err(ClientError::Late))
     }
 }
 
@@ -284,11 +208,10 @@ fn connector(authority: Option<&Path>) -> Result<TlsConnector, TargetError> {
             .map_err(|e| unusable(e.to_string()))?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+    let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| unusable(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
 }

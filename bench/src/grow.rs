@@ -117,6 +117,7 @@ impl Growing<'_> {
         let stream = Stream {
             payers: Zipf::new(self.load.partners.len()),
             connections: self.args.connections,
+            http2: None,
             rate: None,
         };
         let streamed = self.load.run(&[stream]).await?;

@@ -1,6 +1,6 @@
 //! Streams of single payments over HTTPS: who pays, how often, over how many connections.
 
-use crate::client::{Connection, Request, Target};
+use crate::client::{ClientError, Connection, Http2, Request, Target};
 use crate::pace::Pace;
 use crate::partners::{CURRENCY, Partner};
 use crate::skew::{Random, Zipf};
@@ -11,6 +11,7 @@ use std::fmt::Write;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 /// Not counted: caches fill, leaders settle, connections open.
@@ -32,8 +33,10 @@ pub struct Stream {
     pub payers: Zipf,
     /// How many connections share it.
     pub connections: u32,
-    /// Payments a second; unless given, each connection sends its next one when the last one is
-    /// answered.
+    /// Over HTTP/2, with so many requests at once on each of them; unless given over HTTP/1.1,
+    /// one at a time.
+    pub http2: Option<u32>,
+    /// Payments a second; unless given, the next one is sent when one is answered.
     pub rate: Option<f64>,
 }
 
@@ -61,6 +64,8 @@ pub struct Streamed {
 struct Flow {
     load: Load,
     stream: Stream,
+    /// Its HTTP/2 connections. Who finds one broken opens it again, and the others wait for that.
+    shared: Vec<Mutex<Option<Http2>>>,
     pace: Option<Pace>,
     /// Distinguishes the keys of this stream from those of others.
     name: String,
@@ -94,6 +99,7 @@ impl Load {
                 Rc::new(Flow {
                     load: self.clone(),
                     stream: stream.clone(),
+                    shared: stream.shared(),
                     pace: stream.rate.map(|rate| Pace::start(rate, began, ends)),
                     name: format!("{run}-{at}"),
                     tally: RefCell::new(Tally::new(self.partners.len())),
@@ -103,18 +109,18 @@ impl Load {
                 })
             })
             .collect();
-        let mut connections = JoinSet::new();
+        let mut payments = JoinSet::new();
         for flow in &flows {
-            for number in 0..flow.stream.connections {
-                connections.spawn_local(connection(flow.clone(), number));
+            for number in 0..flow.stream.payments_at_once() {
+                payments.spawn_local(pay(flow.clone(), number));
             }
         }
         let progress = tokio::task::spawn_local(progress(flows.clone()));
         let (mut other, mut over) = (pin!(other), false);
         loop {
             tokio::select! {
-                ended = connections.join_next() => match ended {
-                    Some(ended) => ended.context("a connection's task panicked")?,
+                ended = payments.join_next() => match ended {
+                    Some(ended) => ended.context("a payment's task panicked")?,
                     None => break,
                 },
                 () = &mut other, if !over => {
@@ -129,7 +135,32 @@ impl Load {
     }
 }
 
+impl Stream {
+    fn payments_at_once(&self) -> u32 {
+        self.connections * self.http2.unwrap_or(1)
+    }
+
+    fn shared(&self) -> Vec<Mutex<Option<Http2>>> {
+        let shared = self.http2.map_or(0, |_| self.connections);
+        (0..shared).map(|_| Mutex::default()).collect()
+    }
+}
+
 impl Flow {
+    /// A connection for one of the payments at once.
+    async fn connect(&self, number: u32) -> Result<Connection, ClientError> {
+        let Some(at_once) = self.stream.http2 else {
+            return self.load.api.connect().await;
+        };
+        let mut shared = self.shared[(number / at_once) as usize].lock().await;
+        let open = match shared.take().filter(Http2::is_open) {
+            Some(open) => open,
+            None => self.load.api.connect_http2().await?,
+        };
+        *shared = Some(open.clone());
+        Ok(Connection::Http2(open))
+    }
+
     fn streamed(&self) -> Streamed {
         let last = self.last_answer.get();
         Streamed {
@@ -158,8 +189,8 @@ impl Flow {
     }
 }
 
-/// One connection's life: a payment, its answer, the next payment.
-async fn connection(flow: Rc<Flow>, number: u32) {
+/// A payment, its answer, the next payment.
+async fn pay(flow: Rc<Flow>, number: u32) {
     let mut random = Random::new(u64::from(number));
     let (mut key, mut body) = (String::new(), String::new());
     let mut kept: Option<Connection> = None;
@@ -185,7 +216,7 @@ async fn connection(flow: Rc<Flow>, number: u32) {
         };
         let fate = match flow.is_hopeless() {
             true => flow.failed("not sent in time".to_owned(), Fate::Failed),
-            false => send(&flow, &mut kept, &request).await,
+            false => send(&flow, number, &mut kept, &request).await,
         };
         let answered = Instant::now();
         let measured = intended >= flow.measured_from;
@@ -199,10 +230,15 @@ async fn connection(flow: Rc<Flow>, number: u32) {
 }
 
 /// Sends one payment, on a new connection if there is none; keeps the connection if it is of use.
-async fn send(flow: &Flow, kept: &mut Option<Connection>, request: &Request<'_>) -> Fate {
+async fn send(
+    flow: &Flow,
+    number: u32,
+    kept: &mut Option<Connection>,
+    request: &Request<'_>,
+) -> Fate {
     let connected = match kept.take() {
         Some(connection) => Ok(connection),
-        None => flow.load.api.connect().await,
+        None => flow.connect(number).await,
     };
     let mut connection = match connected {
         Ok(connection) => connection,

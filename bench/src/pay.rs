@@ -36,6 +36,7 @@ pub async fn alone(
         connections,
         duration,
         partners,
+        http2: None,
         rate: None,
         hot_share: None,
         system: system.clone(),
@@ -58,6 +59,7 @@ async fn load_and_audit(args: &PayArgs, system: &System) -> Result<Vec<Report>> 
             let everybody = Stream {
                 payers: Zipf::new(load.partners.len()),
                 connections: args.connections,
+                http2: args.http2,
                 rate: args.rate.map(f64::from),
             };
             let streamed = books.run(&[everybody]).await?;
@@ -99,11 +101,13 @@ async fn hot(
             Stream {
                 payers: Zipf::of(1..load.partners.len()),
                 connections: args.connections,
+                http2: args.http2,
                 rate: Some(rate * (1.0 - share)),
             },
             Stream {
                 payers: Zipf::of(0..1),
                 connections: args.connections,
+                http2: args.http2,
                 rate: Some(rate * share * times),
             },
         ]
@@ -127,10 +131,10 @@ fn report(name: &str, streamed: &Streamed, args: &PayArgs) -> Report {
     let report = Report::new(name, &streamed.tally, streamed.took)
         .with("connections", args.connections)
         .with("partners", args.partners);
-    match args.rate {
-        Some(rate) => report.with("rate", rate),
-        None => report,
-    }
+    [("http2", args.http2), ("rate", args.rate)]
+        .into_iter()
+        .filter_map(|(name, asked)| Some((name, asked?)))
+        .fold(report, |report, (name, asked)| report.with(name, asked))
 }
 
 /// What all streams of the run moved, to be held against the books.

@@ -12,9 +12,13 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 
 async fn load(fault: Fault) -> Report {
+    load_with(fault, &[]).await
+}
+
+async fn load_with(fault: Fault, more: &[&str]) -> Report {
     let fake = Fake::start(fault).await;
     let authority = fake.authority.display().to_string();
-    let line = [
+    let mut line = vec![
         "florin-bench",
         "pay",
         "--connections=8",
@@ -28,6 +32,7 @@ async fn load(fault: Fault) -> Report {
         "--ca",
         &authority,
     ];
+    line.extend(more);
     let asked = Cli::try_parse_from(line).unwrap();
     let ran = LocalSet::new()
         .run_until(florin_bench::run(&asked.bench))
@@ -51,6 +56,20 @@ async fn an_honest_frontend_passes() {
         report.p50_ms <= report.p99_ms && report.p99_ms <= report.max_ms,
         "{report}"
     );
+}
+
+#[tokio::test]
+async fn what_is_paid_over_http2_is_counted_as_well() {
+    for (fault, held, errors) in [
+        (Fault::None, true, false),
+        (Fault::Doubles, false, false),
+        (Fault::BreaksOff, true, true),
+    ] {
+        let report = load_with(fault, &["--http2=4"]).await;
+        assert_eq!(audit(&report).held(), held, "{fault:?}: {report}");
+        assert_eq!(report.errors > 0, errors, "{fault:?}: {report}");
+        assert!(report.acknowledged > 100, "{fault:?}: {report}");
+    }
 }
 
 #[tokio::test]

@@ -51,6 +51,7 @@ pub async fn run(args: &LimitArgs) -> Result<Report> {
     let stream = Stream {
         payers: Zipf::new(PARTNERS as usize),
         connections: args.connections,
+        http2: None,
         rate: None,
     };
     let streamed = load.run(&[stream]).await;

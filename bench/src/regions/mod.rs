@@ -67,6 +67,7 @@ async fn measure(args: &RegionsArgs, world: &World, system: &System) -> Result<V
         let stream = Stream {
             payers: Zipf::new(load.partners.len()),
             connections: args.connections,
+            http2: None,
             rate: None,
         };
         let streamed = books.run(&[stream]).await?;

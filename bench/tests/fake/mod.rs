@@ -5,8 +5,9 @@ use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -54,12 +55,13 @@ impl Fake {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = rustls::ServerConfig::builder_with_provider(provider)
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let name = format!("florin-bench-fake-{}-{port}.pem", std::process::id());
@@ -99,13 +101,18 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, books: Arc<Mutex<Bo
                     let (head, body) = request.into_parts();
                     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
                     let answer = books.lock().unwrap().answer(&head, &body);
-                    // Whatever error comes from here, hyper closes the connection.
+                    // Whatever error comes from here, hyper closes the connection, or the stream.
                     answer.ok_or_else(|| io::Error::other("broken off"))
                 }
             });
-            let http = hyper::server::conn::http1::Builder::new();
             // The client closes, or the fault does: both are the end of it.
-            let _ = http.serve_connection(TokioIo::new(tls), service).await;
+            if tls.get_ref().1.alpn_protocol() == Some(b"h2") {
+                let http = http2::Builder::new(TokioExecutor::new());
+                let _ = http.serve_connection(TokioIo::new(tls), service).await;
+            } else {
+                let http = http1::Builder::new();
+                let _ = http.serve_connection(TokioIo::new(tls), service).await;
+            }
         });
     }
 }
