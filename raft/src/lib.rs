@@ -46,6 +46,7 @@ mod snapshot;
 mod spread;
 mod transport;
 mod types;
+mod unwritten;
 mod wanted;
 
 pub use blocking::{Blocking, Unfinished};

@@ -90,9 +90,12 @@ pub const SNAPSHOT_AHEAD_BYTES: usize = 32 << 20;
 /// Unwritten bytes of a group after which it is persisted at once: some 50,000 payments. The
 /// seldomer, the cheaper each is, in time and on the disk (docs/adr/0002-sled-written-behind.md).
 pub const PERSIST_BYTES: usize = 16 << 20;
-/// With so much of a group unwritten, what comes next is not applied before it is written: a disk
-/// that cannot keep up makes payments wait, and fills no more memory.
+/// With so much unwritten, over all groups of the node, what comes next of a group is not applied
+/// before its own part is written: a disk that cannot keep up makes payments wait, and fills no more
+/// memory. With half of it groups are persisted before their time.
 pub const MOST_UNWRITTEN_BYTES: usize = 512 << 20;
+/// A group that has less than this neither waits nor is hurried for what others have.
+pub const LEAST_UNWRITTEN_BYTES: usize = 4 << 20;
 /// So many batches may wait to be applied before consensus itself waits: a follower whose ledger is
 /// held up goes on to write its log and to answer for a minute at least. A leader makes no more than
 /// it can apply.

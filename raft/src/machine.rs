@@ -4,6 +4,7 @@ use crate::blocking::Blocking;
 use crate::limits;
 use crate::persister;
 use crate::types::{self, Applied, Entry, RaftLogId, StoredMembership, Types};
+use crate::unwritten::Share;
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
@@ -83,34 +84,18 @@ impl Checkpoint {
 
 /// Applies what is committed, once it is durable here as well.
 pub(crate) struct Machine {
-    replica: Replica,
-    log: GroupLog,
-    checkpoint: Checkpoint,
-    applied: watch::Sender<u64>,
-    blocking: Blocking,
-    most_unwritten: usize,
+    pub(crate) replica: Replica,
+    pub(crate) log: GroupLog,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) applied: watch::Sender<u64>,
+    pub(crate) blocking: Blocking,
+    pub(crate) unwritten: Arc<Share>,
 }
 
 impl Machine {
-    pub(crate) fn new(
-        replica: Replica,
-        log: GroupLog,
-        checkpoint: Checkpoint,
-        applied: watch::Sender<u64>,
-        blocking: Blocking,
-    ) -> Machine {
-        Machine {
-            replica,
-            log,
-            checkpoint,
-            applied,
-            blocking,
-            most_unwritten: limits::MOST_UNWRITTEN_BYTES,
-        }
-    }
-
     fn has_room(&self) -> bool {
-        self.replica.unwritten_bytes() < self.most_unwritten
+        self.unwritten.is(self.replica.unwritten_bytes());
+        self.unwritten.has_room()
     }
 
     /// Waits until not too much is unwritten, and sees to it: whoever else persists may have
@@ -275,6 +260,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unwritten::Unwritten;
     use bytes::Bytes;
     use florin_storage::disk::sim::SimDisk;
     use florin_storage::log::{Log, LogEntry, LogOptions};
@@ -326,11 +312,19 @@ mod tests {
         let replica = Replica::open(&Store::in_memory(), GroupId(1)).unwrap();
         replica.apply(first, &Bytes::from_static(b"no batch, and counted as one"));
         let (applied, _) = watch::channel(0);
-        let (checkpoint, blocking) = (Checkpoint::default(), Blocking::threads());
-        let mut machine = Machine::new(replica.clone(), log, checkpoint, applied, blocking);
+        let unwritten = Arc::new(Unwritten::new(1 << 30, 1));
+        let mut machine = Machine {
+            replica: replica.clone(),
+            log,
+            checkpoint: Checkpoint::default(),
+            applied,
+            blocking: Blocking::threads(),
+            unwritten: Arc::new(unwritten.share()),
+        };
         machine.room().await;
         assert_eq!(replica.persisted(), None, "there was room");
-        machine.most_unwritten = 1;
+        let others = unwritten.share();
+        others.is(1 << 30);
         let blank = Entry {
             log_id: types::to_log_id(second),
             payload: EntryPayload::Blank,

@@ -7,6 +7,7 @@ use crate::options::HostOptions;
 use crate::replicated::Replicated;
 use crate::snapshot::Rate;
 use crate::transport::link::{Link, Target};
+use crate::unwritten::Unwritten;
 use florin_failpoints::mutant;
 use florin_ledger::id::{GroupId, NodeId};
 use florin_storage::log::Log;
@@ -24,6 +25,7 @@ pub(crate) struct Node {
     pub(crate) store: Store,
     pub(crate) snapshot_rate: Rate,
     pub(crate) clocks: Arc<Clocks>,
+    pub(crate) unwritten: Arc<Unwritten>,
     /// Walks along lists that may begin now.
     pub(crate) walks: Arc<Semaphore>,
     started: Instant,
@@ -41,6 +43,7 @@ impl Node {
         Arc::new(Node {
             snapshot_rate: Rate::new(options.snapshot_bytes_per_second),
             clocks: Arc::new(Clocks::new(options.node, Arc::clone(&options.clock))),
+            unwritten: Arc::default(),
             walks: Arc::new(Semaphore::new(limits::WALKS)),
             options,
             log: Arc::new(log),

@@ -149,8 +149,10 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
         return;
     }
     let unwritten = group.replica.unwritten_bytes();
+    group.unwritten.is(unwritten);
+    let many = unwritten >= schedule.persist_bytes || group.unwritten.presses();
     let old = schedule.persisted.elapsed() >= limits::PERSIST_INTERVAL;
-    if unwritten >= schedule.persist_bytes || (old && unwritten > 0) {
+    if many || (old && unwritten > 0) {
         schedule.persisted = Instant::now();
         schedule.persist_bytes = limits::PERSIST_BYTES;
         let written = persist(group).await;

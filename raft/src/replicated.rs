@@ -13,6 +13,7 @@ use crate::proposer::{Leading, Proposer, Tools};
 use crate::status::Scrubbed;
 use crate::transport::link::Target;
 use crate::types::{self, StoredMembership, Types};
+use crate::unwritten::Share;
 use crate::wanted::Wanted;
 use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::{GroupId, NodeId};
@@ -33,6 +34,7 @@ pub(crate) struct Replicated {
     pub(crate) log: GroupLog,
     pub(crate) store: LogStore,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) unwritten: Arc<Share>,
     pub(crate) wanted: Wanted,
     pub(crate) proposer: Arc<Proposer>,
     pub(crate) blocking: Blocking,
@@ -100,13 +102,15 @@ impl Opened {
             .map_err(|error| failed(error.to_string()))?;
         let checkpoint = Checkpoint::found(replica.persisted(), membership);
         let (applied, applied_watch) = watch::channel(replica.applied().map_or(0, |at| at.index));
-        let machine = Machine::new(
-            replica.clone(),
-            log.clone(),
-            checkpoint.clone(),
+        let unwritten = Arc::new(node.unwritten.share());
+        let machine = Machine {
+            replica: replica.clone(),
+            log: log.clone(),
+            checkpoint: checkpoint.clone(),
             applied,
-            node.options.blocking.clone(),
-        );
+            blocking: node.options.blocking.clone(),
+            unwritten: Arc::clone(&unwritten),
+        };
         let wanted = Wanted::default();
         let network = Network::new(
             node,
@@ -148,6 +152,7 @@ impl Opened {
             log,
             store,
             checkpoint,
+            unwritten,
             wanted,
             proposer,
             blocking: node.options.blocking.clone(),
