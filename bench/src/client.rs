@@ -12,16 +12,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 pub use http1::Http1;
-use http1::Stream;
 pub use http2::Http2;
 pub use response::{Head, ResponseError};
 
 /// Largest answer that is read: a batch's answer is under 8 MiB.
 const MAX_RESPONSE: usize = 16 << 20;
+
+/// Room to read into at once; an answer to a payment fits several times.
+const READ_ROOM: usize = 8 << 10;
 
 /// Where requests go.
 #[derive(Clone)]
@@ -49,6 +53,12 @@ pub enum Connection {
     Http1(Http1),
     /// HTTP/2, shared with others.
     Http2(Http2),
+}
+
+/// What a connection reads and writes.
+enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// What is asked.
@@ -151,7 +161,7 @@ impl Target {
     /// Opens a connection for many requests at once and shakes hands. Only TLS can agree on that.
     pub async fn connect_http2(&self) -> Result<Http2, ClientError> {
         match self.dial(b"h2").await? {
-            Stream::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            Socket::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
                 Http2::new(*stream, self.authority.clone()).await
             }
             _ => Err(ClientError::Connect(io::Error::new(
@@ -161,22 +171,23 @@ impl Target {
         }
     }
 
-    async fn dial(&self, protocol: &[u8]) -> Result<Stream, ClientError> {
+    async fn dial(&self, protocol: &[u8]) -> Result<Socket, ClientError> {
         let tcp = TcpStream::connect(&*self.authority)
             .await
             .map_err(ClientError::Connect)?;
         tcp.set_nodelay(true).map_err(ClientError::Connect)?;
         let Some((connector, name)) = &self.tls else {
-            return Ok(Stream::Plain(tcp));
+            return Ok(Socket::Plain(tcp));
         };
         let connector = connector.with_alpn(vec![protocol.to_vec()]);
         let shaken = connector.connect(name.clone(), tcp).await;
-        Ok(Stream::Tls(Box::new(shaken.map_err(ClientError::Connect)?)))
+        Ok(Socket::Tls(Box::new(shaken.map_err(ClientError::Connect)?)))
     }
 }
 
 impl Connection {
-    /// Sends a request and waits for its answer. After an error the connection is of no use.
+    /// Sends a request and waits for its answer. After an error this connection, or this share of
+    /// one, is of no use.
     pub async fn send(
         &mut self,
         request: &Request<'_>,
@@ -191,6 +202,28 @@ impl Connection {
         tokio::time::timeout(deadline, answer)
             .await
             .unwrap_or(Err(ClientError::Late))
+    }
+}
+
+impl Socket {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Socket::Plain(stream) => stream.write_all(bytes).await,
+            Socket::Tls(stream) => {
+                stream.write_all(bytes).await?;
+                stream.flush().await
+            }
+        }
+    }
+
+    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
+        if into.capacity() == into.len() {
+            into.reserve(READ_ROOM);
+        }
+        match self {
+            Socket::Plain(stream) => stream.read_buf(into).await,
+            Socket::Tls(stream) => stream.read_buf(into).await,
+        }
     }
 }
 

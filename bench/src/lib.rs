@@ -5,14 +5,14 @@
 //! [`peers`] for what others do, [`grow`], [`idle`], [`failover`], [`regions`], [`catchup`],
 //! [`allocations`].
 //!
-//! They share: [`system`], what stands under load; [`client`], the lean HTTP client; [`partners`],
+//! They share: [`system`], what stands under load; [`client`], lean HTTP; [`partners`],
 //! who pays, and [`skew`], how often each; [`load`] and [`pace`], streams of payments; [`tally`] and
 //! [`latency`], what is counted; [`audit`], whether the books agree; [`settled`], [`proc`] and
 //! [`counted`], how the cluster is; [`report`] and [`svg`], how it is told. [`bare`] is for the
 //! criterion benches.
 //!
 //! The generator shares the machine with the system, so each of its requests has to be cheap: one
-//! thread, one buffer per connection, nothing parsed that is not needed.
+//! thread, buffers that are used again, nothing parsed that is not needed.
 
 pub mod cli;
 

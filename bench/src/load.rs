@@ -161,6 +161,13 @@ impl Flow {
         Ok(Connection::Http2(open))
     }
 
+    /// Who comes next opens another one: nothing says that this one still answers.
+    async fn forget(&self, number: u32) {
+        if let Some(at_once) = self.stream.http2 {
+            *self.shared[(number / at_once) as usize].lock().await = None;
+        }
+    }
+
     fn streamed(&self) -> Streamed {
         let last = self.last_answer.get();
         Streamed {
@@ -249,7 +256,10 @@ async fn send(
             Fate::Acknowledged => Fate::Acknowledged,
             other => flow.failed(reason(response.status, response.body), other),
         },
-        Err(error) => return flow.failed(error.to_string(), fate_of_error(&error)),
+        Err(error) => {
+            flow.forget(number).await;
+            return flow.failed(error.to_string(), fate_of_error(&error));
+        }
     };
     *kept = Some(connection);
     fate

@@ -9,7 +9,7 @@ use florin_failpoints::{failpoint, mutant};
 use florin_ledger::id::GroupId;
 use florin_storage::LogPosition;
 use florin_storage::log::GroupLog;
-use florin_storage::replica::{Replica, SnapshotWriter};
+use florin_storage::replica::{PersistError, Replica, SnapshotWriter};
 use futures_util::stream::{Stream, StreamExt};
 use openraft::alias::{SnapshotMetaOf, SnapshotOf};
 use openraft::storage::{EntryResponder, RaftStateMachine};
@@ -94,7 +94,7 @@ pub(crate) struct Machine {
 
 impl Machine {
     fn has_room(&self) -> bool {
-        self.unwritten.is(self.replica.unwritten_bytes());
+        self.unwritten.set(self.replica.unwritten_bytes());
         self.unwritten.has_room()
     }
 
@@ -102,25 +102,32 @@ impl Machine {
     /// stopped already.
     async fn room(&self) {
         while !self.has_room() {
-            let (replica, log) = (self.replica.clone(), self.log.clone());
-            let persisted = self.blocking.run(move || persister::write(&replica, &log));
-            tokio::pin!(persisted);
             // Half of it may be written before all is.
-            let mut look = tokio::time::interval(limits::PERSIST_TICK);
-            let ended = loop {
-                tokio::select! {
-                    ended = &mut persisted => break ended,
-                    _ = look.tick() => if self.has_room() { return },
-                }
-            };
-            if let Ok(Err(error)) = ended {
+            let ended = tokio::time::timeout(limits::PERSIST_TICK, self.make_room()).await;
+            if let Ok(Err(error)) = &ended {
                 let group = self.group().0;
                 tracing::error!(group, %error, "too much is unwritten, and it could not be persisted");
             }
-            if !self.has_room() {
+            if ended.is_ok() && !self.has_room() {
                 tokio::time::sleep(limits::PERSIST_TICK).await;
             }
         }
+    }
+
+    /// In turn; what is no longer waited for goes on to its end.
+    async fn make_room(&self) -> Result<(), PersistError> {
+        let turn = self.unwritten.turn().await;
+        if self.has_room() {
+            return Ok(());
+        }
+        let (replica, log) = (self.replica.clone(), self.log.clone());
+        let made = self.blocking.run(move || {
+            let made = persister::make_room(&replica, &log);
+            drop(turn);
+            made
+        });
+        // Work that ended without a result has left what was to be written, for the next one.
+        made.await.unwrap_or(Ok(()))
     }
 
     /// Commitment may run ahead of the local flush. A ledger ahead of its own log would not be
@@ -324,7 +331,7 @@ mod tests {
         machine.room().await;
         assert_eq!(replica.persisted(), None, "there was room");
         let others = unwritten.share();
-        others.is(1 << 30);
+        others.set(1 << 30);
         let blank = Entry {
             log_id: types::to_log_id(second),
             payload: EntryPayload::Blank,

@@ -136,6 +136,11 @@ impl Schedule {
 }
 
 async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule) {
+    write_in_time(node, group, schedule).await;
+    group.unwritten.set(group.replica.unwritten_bytes());
+}
+
+async fn write_in_time(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule) {
     let appended = group.store.appended_bytes();
     if schedule.checkpoint_due <= Instant::now() || appended >= schedule.checkpoint_at {
         schedule.checkpoint_at = appended.saturating_add(node.options.checkpoint_log_bytes);
@@ -149,7 +154,7 @@ async fn tend(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut Schedule
         return;
     }
     let unwritten = group.replica.unwritten_bytes();
-    group.unwritten.is(unwritten);
+    group.unwritten.set(unwritten);
     let many = unwritten >= schedule.persist_bytes || group.unwritten.presses();
     let old = schedule.persisted.elapsed() >= limits::PERSIST_INTERVAL;
     if many || (old && unwritten > 0) {
@@ -200,6 +205,14 @@ fn is_fault(error: &PersistError) -> bool {
 pub(crate) fn write(replica: &Replica, log: &GroupLog) -> Result<(), PersistError> {
     match log.durable() {
         Some(durable) => replica.persist(durable),
+        None => Ok(()),
+    }
+}
+
+/// As [`write`], at once. Blocking.
+pub(crate) fn make_room(replica: &Replica, log: &GroupLog) -> Result<(), PersistError> {
+    match log.durable() {
+        Some(durable) => replica.make_room(durable),
         None => Ok(()),
     }
 }

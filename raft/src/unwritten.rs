@@ -4,6 +4,7 @@
 use crate::limits;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// All groups of a node together.
 pub(crate) struct Unwritten {
@@ -12,6 +13,8 @@ pub(crate) struct Unwritten {
     most: usize,
     /// unless it has less than this itself.
     least: usize,
+    /// Held by who writes, to make room.
+    turn: Arc<Mutex<()>>,
 }
 
 /// What one group has of it.
@@ -26,6 +29,7 @@ impl Unwritten {
             bytes: AtomicUsize::new(0),
             most,
             least,
+            turn: Arc::default(),
         }
     }
 
@@ -35,6 +39,12 @@ impl Unwritten {
             of: Arc::clone(self),
             bytes: AtomicUsize::new(0),
         }
+    }
+
+    /// A share that is set twice at once can make it less than nothing for a moment.
+    fn bytes(&self) -> usize {
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        bytes.cast_signed().max(0).cast_unsigned()
     }
 }
 
@@ -46,7 +56,7 @@ impl Default for Unwritten {
 
 impl Share {
     /// The group has so much now.
-    pub(crate) fn is(&self, bytes: usize) {
+    pub(crate) fn set(&self, bytes: usize) {
         let before = self.bytes.swap(bytes, Ordering::Relaxed);
         // It wraps where the share became smaller, and the sum with it.
         let grown = bytes.wrapping_sub(before);
@@ -55,12 +65,18 @@ impl Share {
 
     /// Whether the group may apply more.
     pub(crate) fn has_room(&self) -> bool {
-        self.is_small() || self.of.bytes.load(Ordering::Relaxed) < self.of.most
+        self.is_small() || self.of.bytes() < self.of.most
     }
 
     /// Whether it had better be written before its time: half of the room is taken.
     pub(crate) fn presses(&self) -> bool {
-        !self.is_small() && self.of.bytes.load(Ordering::Relaxed) >= self.of.most / 2
+        !self.is_small() && self.of.bytes() >= self.of.most / 2
+    }
+
+    /// Waits for its turn to make room. Groups share one store: if all wrote at once, the first would
+    /// be done when all are, and nobody would apply anything until then.
+    pub(crate) async fn turn(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.of.turn).lock_owned().await
     }
 
     fn is_small(&self) -> bool {
@@ -70,7 +86,7 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.is(0);
+        self.set(0);
     }
 }
 
@@ -95,8 +111,8 @@ mod tests {
             (9, 91, true, false, false, true),
             (0, 9, true, true, false, false),
         ] {
-            busy.is(has);
-            quiet.is(other);
+            busy.set(has);
+            quiet.set(other);
             let rooms = (busy.has_room(), quiet.has_room());
             assert_eq!(rooms, (room, other_room), "{has} and {other}");
             let press = (busy.presses(), quiet.presses());
@@ -108,8 +124,8 @@ mod tests {
     fn a_group_that_goes_leaves_its_room() {
         let all = Arc::new(Unwritten::new(100, 10));
         let (gone, left) = (all.share(), all.share());
-        gone.is(90);
-        left.is(20);
+        gone.set(90);
+        left.set(20);
         assert!(!left.has_room());
         drop(gone);
         assert!(left.has_room() && !left.presses());

@@ -4,33 +4,22 @@
 //! Whatever else comes is an error rather than a guess.
 
 use super::response::{self, Head, ResponseError};
-use super::{ClientError, MAX_RESPONSE, Request, Response};
+use super::{ClientError, MAX_RESPONSE, READ_ROOM, Request, Response, Socket};
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
-
-/// Room to read into at once; an answer to a payment fits several times.
-const READ_ROOM: usize = 8 << 10;
 
 /// A kept-alive connection.
 pub struct Http1 {
-    stream: Stream,
+    socket: Socket,
     authority: Arc<str>,
     out: Vec<u8>,
     read: Vec<u8>,
 }
 
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 impl Http1 {
-    pub(super) fn new(stream: Stream, authority: Arc<str>) -> Http1 {
+    pub(super) fn new(socket: Socket, authority: Arc<str>) -> Http1 {
         Http1 {
-            stream,
+            socket,
             authority,
             out: Vec::with_capacity(1 << 10),
             read: Vec::with_capacity(READ_ROOM),
@@ -78,7 +67,7 @@ impl Http1 {
     }
 
     async fn exchange(&mut self) -> Result<Head, ClientError> {
-        self.stream
+        self.socket
             .write(&self.out)
             .await
             .map_err(ClientError::Broken)?;
@@ -86,7 +75,7 @@ impl Http1 {
         self.read.clear();
         let mut head = None;
         loop {
-            let more = self.stream.read(&mut self.read).await;
+            let more = self.socket.read(&mut self.read).await;
             if more.map_err(ClientError::Broken)? == 0 {
                 return Err(ClientError::Broken(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -107,28 +96,6 @@ impl Http1 {
                     .reserve(found.length + found.body - self.read.len()),
                 None => {}
             }
-        }
-    }
-}
-
-impl Stream {
-    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Stream::Plain(stream) => stream.write_all(bytes).await,
-            Stream::Tls(stream) => {
-                stream.write_all(bytes).await?;
-                stream.flush().await
-            }
-        }
-    }
-
-    async fn read(&mut self, into: &mut Vec<u8>) -> io::Result<usize> {
-        if into.capacity() == into.len() {
-            into.reserve(READ_ROOM);
-        }
-        match self {
-            Stream::Plain(stream) => stream.read_buf(into).await,
-            Stream::Tls(stream) => stream.read_buf(into).await,
         }
     }
 }

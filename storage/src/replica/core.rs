@@ -27,7 +27,8 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) core: RwLock<Core>,
     persister: Mutex<Persister>,
-    /// Who waits for `persister`; never none again once everything is in a hurry.
+    /// Who waits for `persister`, or for what is written; never none again once everything is in a
+    /// hurry.
     waiting: AtomicUsize,
     /// Steps that persists have taken.
     steps: AtomicU64,
@@ -68,6 +69,9 @@ pub(super) struct Persister {
     /// As of the last sync.
     pub(super) synced: Option<LogPosition>,
 }
+
+/// While it is held, no persist rests.
+pub(super) struct WaitedFor<'a>(&'a Shared);
 
 impl Shared {
     /// Loads the group's tree. What does not load is set aside, and the replica starts empty.
@@ -116,10 +120,14 @@ impl Shared {
     /// Waits for its turn to write the tree or to have it stand still. A persist that is under way
     /// does not rest meanwhile.
     pub(super) fn persister(&self) -> MutexGuard<'_, Persister> {
+        let _waits = self.waited_for();
+        self.persister.lock()
+    }
+
+    /// Somebody waits for what is written, until this is dropped.
+    pub(super) fn waited_for(&self) -> WaitedFor<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let persister = self.persister.lock();
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        persister
+        WaitedFor(self)
     }
 
     /// A persist got on.
@@ -140,6 +148,12 @@ impl Shared {
     /// Whether a persist may rest: nobody waits for it, and not too much is unwritten again.
     pub(super) fn may_rest(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) == 0 && self.core.read().front.bytes < HURRY_BYTES
+    }
+}
+
+impl Drop for WaitedFor<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -207,6 +207,12 @@ impl Replica {
         persist::persist(&self.shared, durable_index)
     }
 
+    /// As [`Replica::persist`], for memory that is waited for: it does not rest, and a snapshot that
+    /// needs the store to stand still is given up. Blocking.
+    pub fn make_room(&self, durable_index: u64) -> Result<(), PersistError> {
+        persist::make_room(&self.shared, durable_index)
+    }
+
     /// Persists, and makes what is persisted survive a power cut. Answers up to where the log
     /// may be purged. Blocking.
     pub fn checkpoint(&self, durable_index: u64) -> Result<Option<LogPosition>, PersistError> {

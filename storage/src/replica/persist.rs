@@ -29,6 +29,15 @@ pub(super) fn persist(shared: &Shared, durable_index: u64) -> Result<(), Persist
     persist_locked(shared, &mut persister, durable_index)
 }
 
+/// As [`persist`], at once: nothing rests, and no snapshot keeps the tree still.
+pub(super) fn make_room(shared: &Shared, durable_index: u64) -> Result<(), PersistError> {
+    let _waited_for = shared.waited_for();
+    let mut persister = shared.persister();
+    // The snapshot's reader finds its number gone and gives up.
+    persister.paused = None;
+    persist_locked(shared, &mut persister, durable_index)
+}
+
 /// Persists, syncs, and answers up to where the log may go.
 pub(super) fn checkpoint(
     shared: &Shared,

@@ -1,20 +1,23 @@
 //! Three members on loopback, in a folder of their own.
 
-use super::wire::Client;
+use super::wire::{Client, Status};
 use crate::cli::PeerArgs;
 use crate::peers::guest::{Guest, Program, free_ports};
 use crate::system;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 const MEMBERS: usize = 3;
 
 /// How long the members may take to start and to choose a leader.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long one may take to say who leads.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// How often it is looked.
 const LOOK: Duration = Duration::from_millis(100);
@@ -22,6 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A running cluster; dropping it kills its processes.
 pub(super) struct Cluster {
     version: String,
+    ports: Vec<Ports>,
     /// Where the leader answers.
     leader: u16,
     members: Vec<Program>,
@@ -58,6 +62,7 @@ impl Cluster {
         let leader = leader(&ports, &members).await?;
         Ok(Cluster {
             version,
+            ports,
             leader,
             members,
             _folder: folder,
@@ -74,6 +79,13 @@ impl Cluster {
     /// A connection to the leader.
     pub(super) async fn client(&self) -> Result<Client> {
         Client::connect(self.leader).await
+    }
+
+    /// All members are there still, and nobody else leads.
+    pub(super) async fn is_as_it_was(&self) -> Result<()> {
+        let leader = agreed(&self.ports).await?;
+        ensure!(leader == self.leader, "etcd has changed its leader");
+        Ok(())
     }
 
     /// Ends the members.
@@ -119,14 +131,12 @@ fn member(number: usize, ports: &[Ports], data: &Path) -> Command {
     command
 }
 
-/// Waits until one of the members leads, and says where it answers.
+/// Waits until all members have the same leader, and says where that answers.
 async fn leader(ports: &[Ports], members: &[Program]) -> Result<u16> {
     let by = Instant::now() + PATIENCE;
     loop {
-        for port in ports.iter().map(|own| own.clients) {
-            if leads(port).await.is_ok_and(|leads| leads == Some(true)) {
-                return Ok(port);
-            }
+        if let Ok(port) = agreed(ports).await {
+            return Ok(port);
         }
         if Instant::now() > by {
             let words: Vec<String> = members.iter().map(Program::last_words).collect();
@@ -136,6 +146,25 @@ async fn leader(ports: &[Ports], members: &[Program]) -> Result<u16> {
     }
 }
 
-async fn leads(port: u16) -> Result<Option<bool>> {
-    Client::connect(port).await?.leads().await
+/// Where the leader of all members answers.
+async fn agreed(ports: &[Ports]) -> Result<u16> {
+    let mut leaders = Vec::new();
+    let mut found = None;
+    for port in ports.iter().map(|own| own.clients) {
+        // A member without a leader listens and does not answer.
+        let Status { member, leader } = timeout(ANSWER, status(port)).await??;
+        leaders.push(leader);
+        if leader == member {
+            found = Some(port);
+        }
+    }
+    leaders.dedup();
+    match (found, leaders.len()) {
+        (Some(port), 1) => Ok(port),
+        _ => bail!("the members do not agree who leads: {leaders:x?}"),
+    }
+}
+
+async fn status(port: u16) -> Result<Status> {
+    Client::connect(port).await?.status().await
 }

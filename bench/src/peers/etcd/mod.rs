@@ -1,6 +1,7 @@
 //! etcd from the system: three members on loopback, each syncing its log as etcd does unless told
 //! otherwise. A payment is one put under its idempotency key: no balance is checked, and nothing is
-//! debited or credited. What is compared is the replicated write below a payment.
+//! debited or credited. What is compared is the replicated write below a payment. There is no TLS,
+//! which Florin has; and the client is tonic's, heavier than the one that Florin is loaded with.
 
 mod cluster;
 mod wire;
@@ -28,6 +29,7 @@ async fn measure(args: &PeerArgs, cluster: &Cluster) -> Result<Report> {
         clients.push(cluster.client().await?);
     }
     let paid = load::run(args, "peers etcd", clients).await?;
+    cluster.is_as_it_was().await?;
     paid.held("etcd", recorded(&mut cluster.client().await?).await?)?;
     Ok(paid.report)
 }

@@ -15,6 +15,13 @@ const STATUS: &str = "/etcdserverpb.Maintenance/Status";
 /// How many pairs are read at once.
 const PAGE: i64 = 10_000;
 
+/// Who a member is, and whom it takes for the leader: 0 if for nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Status {
+    pub(super) member: u64,
+    pub(super) leader: u64,
+}
+
 /// A connection to one member.
 pub(super) struct Client(Grpc<Channel>);
 
@@ -110,11 +117,12 @@ impl Client {
         }
     }
 
-    /// Whether this member leads; none if the cluster has no leader yet.
-    pub(super) async fn leads(&mut self) -> Result<Option<bool>> {
+    pub(super) async fn status(&mut self) -> Result<Status> {
         let status: StatusResponse = self.call(STATUS, StatusRequest {}).await?;
-        let itself = status.header.context("no header")?.member_id;
-        Ok((status.leader != 0).then_some(status.leader == itself))
+        Ok(Status {
+            member: status.header.context("no header")?.member_id,
+            leader: status.leader,
+        })
     }
 
     async fn call<Q, A>(&mut self, path: &'static str, request: Q) -> Result<A>

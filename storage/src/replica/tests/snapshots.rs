@@ -145,6 +145,37 @@ fn a_snapshot_that_takes_too_long_is_given_up() {
 }
 
 #[test]
+fn a_snapshot_gives_way_to_whoever_needs_room() {
+    let mut world = World::new(36);
+    let source = fed(&mut world, &Store::in_memory(), 40);
+    source.persist(u64::MAX).unwrap();
+    let mut reader = source.snapshot().unwrap().in_chunks_of(4_096);
+    reader.next().unwrap().unwrap();
+    world.random_batch();
+    world.feed(&source);
+    source.persist(u64::MAX).unwrap();
+    assert!(
+        source.unwritten_bytes() > 0,
+        "the reader holds the tree still"
+    );
+    source.make_room(u64::MAX).unwrap();
+    assert_eq!(source.unwritten_bytes(), 0);
+    assert_eq!(source.persisted(), source.applied());
+    assert!(matches!(reader.next(), Some(Err(SnapshotError::Overtaken))));
+    world.check_reads(&source);
+}
+
+#[test]
+fn nothing_rests_while_room_is_made() {
+    let mut world = World::new(37);
+    let source = fed(&mut world, &Store::in_memory(), 40);
+    let waited_for = source.shared.waited_for();
+    assert!(!source.shared.may_rest());
+    drop(waited_for);
+    assert!(source.shared.may_rest());
+}
+
+#[test]
 fn what_was_changed_on_the_way_is_not_installed() {
     let mut world = World::new(35);
     let source = fed(&mut world, &Store::in_memory(), 20);
