@@ -67,7 +67,7 @@ impl HostOptions {
             advertise: advertise.to_owned(),
             heartbeat: Duration::from_millis(150),
             election_timeout: (Duration::from_millis(600), Duration::from_millis(900)),
-            snapshot_bytes_per_second: 64 << 20,
+            snapshot_bytes_per_second: 32 << 20,
             checkpoint_interval: Duration::from_secs(30),
             checkpoint_log_bytes: 256 << 20,
             keep_checkpoints: 4,

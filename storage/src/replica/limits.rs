@@ -12,11 +12,15 @@ pub(crate) const PIECE_BYTES: usize = 6 * 1024;
 /// A chunk of entries or of a list is closed once its bytes pass this.
 pub(crate) const CHUNK_BYTES: usize = 4 * 1024;
 
-/// Journal pieces are put in turn, this many bytes between two looks at the rest.
-pub(crate) const LOAD_BATCH_BYTES: usize = 512 * 1024;
+/// What is received is put in turn, so many bytes at a time.
+pub(crate) const LOAD_BATCH_BYTES: usize = 256 * 1024;
 
-/// Snapshot chunks, the frame included.
+/// Snapshot chunks, the frame included, as they are accepted.
 pub(crate) const SNAPSHOT_CHUNK_BYTES: usize = 1024 * 1024;
+
+/// Snapshot chunks as they are sent: neither the thread that encrypts them and carries payments,
+/// too, nor the disk on which they are written is taken for long by one.
+pub(crate) const SNAPSHOT_SENT_BYTES: usize = 256 * 1024;
 
 /// While a snapshot's mutable part is read, nothing is persisted; with this much unwritten the
 /// snapshot is given up rather than memory.
@@ -32,9 +36,12 @@ pub(crate) const CACHE_BYTES: u64 = 128 * 1024 * 1024;
 /// without being opened again. The log stops taking new work earlier.
 pub(crate) const MIN_FREE_BYTES: u64 = 32 * 1024 * 1024;
 
+/// A leaf of sled with more pairs is split.
+pub(crate) const LEAF_PAIRS: usize = 16;
+
 /// Pairs that are put into sled in a row, in about a millisecond, and the rest after them. A replica
 /// that writes would otherwise leave payments little of a processor for a tenth of a second.
-pub(crate) const PUTS_IN_A_ROW: usize = 64;
+pub(crate) const PUTS_IN_A_ROW: usize = 4 * LEAF_PAIRS;
 pub(crate) const REST: Duration = Duration::from_millis(3);
 
 /// So much is put before the kernel must have written it. Each tenth put or so writes a page anew,
@@ -53,4 +60,5 @@ pub(crate) const HURRY_BYTES: usize = 8 * 1024 * 1024;
 const PAGE_PAIRS: usize = 19;
 const SLED_BLOB_BYTES: usize = 512 * 1024 / 4 - 64;
 const _: () = assert!(PAGE_PAIRS * (PIECE_BYTES + 64) < SLED_BLOB_BYTES);
-const _: () = assert!(CHUNK_BYTES <= PIECE_BYTES && PIECE_BYTES < SNAPSHOT_CHUNK_BYTES / 2);
+const _: () = assert!(CHUNK_BYTES <= PIECE_BYTES && PIECE_BYTES < SNAPSHOT_SENT_BYTES / 2);
+const _: () = assert!(SNAPSHOT_SENT_BYTES <= SNAPSHOT_CHUNK_BYTES);

@@ -10,7 +10,7 @@ use super::core::Shared;
 use super::error::{BackendError, SnapshotError};
 use super::frame::{self, PAIR_OVERHEAD, SnapshotHeader};
 use super::key::{Key, tag};
-use super::limits::{FORMAT, SNAPSHOT_CHUNK_BYTES};
+use super::limits::{FORMAT, SNAPSHOT_SENT_BYTES};
 use super::load::{Header, read_header};
 use super::object::{decode_id, encode};
 use crate::position::LogPosition;
@@ -20,7 +20,7 @@ use florin_ledger::id::Timestamp;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// A snapshot being read: an iterator of chunks of at most 1 MiB, a header first and a hash last.
+/// A snapshot being read: an iterator of chunks of at most 256 KiB, a header first and a hash last.
 /// Until the mutable part is read, nothing is persisted; dropping it lifts that.
 pub struct SnapshotReader {
     shared: Arc<Shared>,
@@ -61,7 +61,7 @@ impl SnapshotReader {
             generation: persister.generation,
             pause: persister.paused,
             next: Next::Header,
-            chunk_bytes: SNAPSHOT_CHUNK_BYTES,
+            chunk_bytes: SNAPSHOT_SENT_BYTES,
             hasher: blake3::Hasher::new(),
         })
     }

@@ -145,7 +145,7 @@ impl Tree for SledTree {
 
     fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError> {
         let mut on_its_way = self.on_its_way.lock();
-        for (key, value) in pairs {
+        for (key, value) in in_sleds_order(pairs) {
             self.tree.insert(key.as_slice(), value.as_slice())?;
             on_its_way.add(1, key.len() + value.len());
             if on_its_way.is_much() {
@@ -207,6 +207,17 @@ impl Tree for SledTree {
     }
 }
 
+/// Pairs in the order in which they cost sled least. It writes a leaf anew when ten pairs were
+/// added to it, and when one too many splits it. Keys that grow, as those of all that is only ever
+/// added do, meet both again and again at the last leaf, so that 3.9 times their bytes are written.
+/// As many at a time as fit into a leaf, the last one first, they meet the split alone: 2.8 times.
+/// With one more at a time a leaf would be left too full, and split by whoever reads it next.
+fn in_sleds_order(pairs: &[(Vec<u8>, Vec<u8>)]) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
+    pairs
+        .chunks(limits::LEAF_PAIRS)
+        .flat_map(|block| block.iter().rev())
+}
+
 fn sync_path(path: &Path) -> Result<(), BackendError> {
     File::open(path)
         .and_then(|file| file.sync_all())
@@ -237,17 +248,24 @@ mod tests {
     use std::time::Duration;
 
     static SLOW: OnceLock<PathBuf> = OnceLock::new();
+    /// Of the files of the other test.
+    static COUNTED: OnceLock<PathBuf> = OnceLock::new();
+    static BYTES: AtomicUsize = AtomicUsize::new(0);
     static WRITES: AtomicUsize = AtomicUsize::new(0);
     static MOST: AtomicUsize = AtomicUsize::new(0);
 
     /// In place of the kernel's, which waits for the writes of a part of a file: that of a disk which
-    /// takes its time, for the files of the test below. A power cut is not tried in this process.
+    /// takes its time, for the files of one test, and one that counts, for those of another. A power cut
+    /// is not tried in this process.
     #[allow(unsafe_code)]
     #[unsafe(no_mangle)]
-    extern "C" fn sync_file_range(file: i32, _: i64, _: i64, _: u32) -> i32 {
-        let path = std::fs::read_link(format!("/proc/self/fd/{file}"));
-        let slow = SLOW.get().zip(path.ok());
-        if slow.is_some_and(|(dir, path)| path.starts_with(dir)) {
+    extern "C" fn sync_file_range(file: i32, _: i64, bytes: i64, _: u32) -> i32 {
+        let path = std::fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
+        let is_in = |dir: &OnceLock<PathBuf>| dir.get().is_some_and(|dir| path.starts_with(dir));
+        if is_in(&COUNTED) {
+            BYTES.fetch_add(bytes as usize, Ordering::Relaxed);
+        }
+        if is_in(&SLOW) {
             let at_once = WRITES.fetch_add(1, Ordering::Relaxed) + 1;
             MOST.fetch_max(at_once, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(5));
@@ -279,5 +297,36 @@ mod tests {
         });
         let most = MOST.load(Ordering::Relaxed);
         assert!((1..7).contains(&most), "{most} writes at once");
+    }
+
+    /// In the order of the keys they would be written 3.9 times.
+    #[test]
+    fn keys_that_grow_are_written_less_than_thrice_and_not_by_readers() {
+        let dir = tempfile::tempdir().unwrap();
+        COUNTED.set(dir.path().canonicalize().unwrap()).unwrap();
+        let backend = SledBackend::open(dir.path(), 32 << 20).unwrap();
+        let tree = backend.tree("grows").unwrap();
+        let pair = |key: u32| (key.to_be_bytes().to_vec(), vec![key as u8; 3_000]);
+        let (first, last) = (pair(0).0, pair(4_095).0);
+        let pairs: Vec<_> = (0..4_096).map(pair).collect();
+        for round in pairs.chunks(limits::PUTS_IN_A_ROW) {
+            tree.put_in_turn(round).unwrap();
+        }
+        let bytes = pairs.len() * 3_004;
+        let times = || {
+            backend.db.flush().unwrap();
+            BYTES.load(Ordering::Relaxed) as f64 / bytes as f64
+        };
+        let written = times();
+        assert!((1.0..3.0).contains(&written), "{written}");
+        let mut keys = 0;
+        let mut count = |_: &[u8], _: &[u8]| {
+            keys += 1;
+            ControlFlow::Continue(())
+        };
+        tree.visit(&first, &last, false, &mut count).unwrap();
+        assert_eq!(keys, pairs.len());
+        let by_reading = times() - written;
+        assert!(by_reading < 0.1, "{by_reading}");
     }
 }

@@ -74,13 +74,13 @@ fn a_snapshot_taken_under_load_installs_as_of_its_position() {
 }
 
 #[test]
-fn chunks_are_at_most_a_mebibyte_and_begin_with_a_header() {
+fn chunks_are_small_and_begin_with_a_header() {
     let store = Store::in_memory();
     let mut world = World::new(32);
     let source = fed(&mut world, &store, 400);
     source.persist(u64::MAX).unwrap();
     let chunks: Vec<Bytes> = source.snapshot().unwrap().map(Result::unwrap).collect();
-    assert!(chunks.iter().all(|chunk| chunk.len() <= 1 << 20));
+    assert!(chunks.iter().all(|chunk| chunk.len() <= 256 << 10));
     let tags: Vec<u8> = chunks.iter().map(|chunk| chunk[0]).collect();
     assert_eq!(tags.first(), Some(&1));
     assert_eq!(tags.last(), Some(&3));
