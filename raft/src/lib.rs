@@ -37,6 +37,7 @@ mod machine;
 mod network;
 mod node;
 mod persister;
+mod progress;
 mod proposer;
 mod repair;
 mod replicated;

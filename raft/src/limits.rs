@@ -74,9 +74,10 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Entries behind after which a follower is given a snapshot although the log could serve it.
 pub const LAG_FOR_SNAPSHOT: u64 = 1 << 40;
-/// A snapshot that made no progress for so long is given up.
+/// A snapshot of which nothing came for so long is given up.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
-/// How long sending a snapshot may take altogether.
+/// How long a peer may take no part of a snapshot, or, once it has all, read and check it. However long
+/// the whole takes, a large ledger arrives.
 pub const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(3_600);
 /// How long the log is kept for a follower that has received a snapshot, so that it can go on.
 pub const CATCH_UP: Duration = Duration::from_secs(300);

@@ -4,6 +4,7 @@
 use crate::limits;
 use crate::node::Node;
 use crate::options::HostOptions;
+use crate::progress::while_going;
 use crate::replicated::Replicated;
 use crate::types;
 use florin_failpoints::failpoint;
@@ -12,6 +13,7 @@ use florin_storage::LogPosition;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::{PersistError, Replica};
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use tokio::time::{Duration, Instant, MissedTickBehavior};
 
@@ -165,29 +167,17 @@ async fn write_in_time(node: &Arc<Node>, group: &Arc<Replicated>, schedule: &mut
     }
 }
 
-/// Waits for the store, and says so once if it hangs: if it takes no step for as long as the limit.
-async fn in_time<T>(
-    work: impl Future<Output = T>,
-    limit: Duration,
-    steps: impl Fn() -> u64,
-    hangs: impl FnOnce(),
-) -> T {
-    tokio::pin!(work);
-    let mut taken = steps();
-    loop {
-        match tokio::time::timeout(limit, &mut work).await {
-            Ok(done) => return done,
-            Err(_) if steps() != taken => taken = steps(),
-            Err(_) => break,
+/// Waits for the store, and says so once if it takes no step for too long.
+async fn unless_it_hangs<T>(group: &Replicated, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let steps = || group.replica.persist_steps();
+    match while_going(work.as_mut(), limits::PERSIST_STALL, steps).await {
+        Some(done) => done,
+        None => {
+            end(group, "hangs");
+            work.await
         }
     }
-    hangs();
-    work.await
-}
-
-async fn unless_it_hangs<T>(group: &Replicated, work: impl Future<Output = T>) -> T {
-    let steps = || group.replica.persist_steps();
-    in_time(work, limits::PERSIST_STALL, steps, || end(group, "hangs")).await
 }
 
 fn end(group: &Replicated, how: &str) {
@@ -291,30 +281,6 @@ async fn purge(group: &Arc<Replicated>, upto: Option<LogPosition>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_store_that_hangs_is_told_of() {
-        let still = || 0;
-        in_time(std::future::ready(()), Duration::ZERO, still, || {
-            panic!("it does not")
-        })
-        .await;
-        // Ends only when it is told.
-        let (ends, work) = tokio::sync::oneshot::channel();
-        let told = in_time(work, Duration::ZERO, still, || ends.send(7).unwrap()).await;
-        assert_eq!(told, Ok(7));
-        // Slow, with a step whenever it is looked at, until the hundredth.
-        let steps = std::cell::Cell::new(0);
-        let step = || {
-            steps.set((steps.get() + 1).min(100));
-            steps.get()
-        };
-        let (ends, work) = tokio::sync::oneshot::channel();
-        let told = in_time(work, Duration::ZERO, step, || {
-            ends.send(steps.get()).unwrap()
-        });
-        assert_eq!(told.await, Ok(100));
-    }
 
     #[test]
     fn a_store_that_fails_all_along_is_told_of() {

@@ -7,6 +7,7 @@ use crate::limits;
 use crate::machine::SnapshotData;
 use crate::node::Node;
 use crate::persister;
+use crate::progress::while_going;
 use crate::replicated::Replicated;
 use crate::transport::dial::dial;
 use crate::transport::identity;
@@ -19,10 +20,12 @@ use florin_failpoints::failpoint;
 use florin_storage::LogPosition;
 use florin_storage::log::GroupLog;
 use florin_storage::replica::{Replica, SnapshotReader, SnapshotWriter};
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt};
 use openraft::{Snapshot, SnapshotMeta};
 use parking_lot::Mutex;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Status, Streaming};
@@ -220,17 +223,23 @@ pub(crate) async fn send(
     );
     let hello = identity::hello(node, target.node, target.incarnation);
     let (broken, why_broken) = oneshot::channel();
+    let taken = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&taken);
     let parts = until_error(opened.parts(group, hello, Some(vote)), broken);
-    let pushed = tokio::time::timeout(limits::SNAPSHOT_TIMEOUT, client.push(parts)).await;
-    let reply = match pushed {
-        Err(_) => return Err("the peer did not take the snapshot in time".to_owned()),
-        Ok(Err(status)) => {
+    let parts = parts.inspect(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let pushing = pin!(client.push(parts));
+    let steps = || taken.load(Ordering::Relaxed);
+    let reply = match while_going(pushing, limits::SNAPSHOT_TIMEOUT, steps).await {
+        None => return Err("the peer stopped taking the snapshot".to_owned()),
+        Some(Err(status)) => {
             let mut why_broken = why_broken;
             return Err(why_broken
                 .try_recv()
                 .unwrap_or_else(|_| status.message().to_owned()));
         }
-        Ok(Ok(reply)) => reply.into_inner(),
+        Some(Ok(reply)) => reply.into_inner(),
     };
     failpoint!(async "raft.snapshot.sent");
     tracing::info!(group, peer = target.node, "a snapshot was received");
@@ -244,7 +253,6 @@ fn until_error(
 ) -> impl Stream<Item = SnapshotPart> + Send + 'static {
     let state = (Box::pin(parts), Some(broken));
     stream::unfold(state, |(mut parts, mut broken)| async move {
-        use futures_util::StreamExt;
         match parts.next().await? {
             Ok(part) => Some((part, (parts, broken))),
             Err(status) => {
