@@ -7,6 +7,8 @@ mod on_disk;
 
 pub(crate) use memory::MemoryBackend;
 pub(crate) use on_disk::SledBackend;
+#[cfg(test)]
+pub(crate) use on_disk::in_sleds_order;
 
 use super::error::BackendError;
 use bytes::Bytes;
@@ -41,7 +43,7 @@ pub(crate) type Visitor<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 pub(crate) trait Tree: Send + Sync {
     /// The value of a key.
     fn get(&self, key: &[u8]) -> Result<Option<Bytes>, BackendError>;
-    /// Puts pairs one after the other: not atomic, and readers do not wait.
+    /// Puts pairs one after the other, in whatever order: not atomic, and readers do not wait.
     fn put_in_turn(&self, pairs: &[(Vec<u8>, Vec<u8>)]) -> Result<(), BackendError>;
     /// A moment in which whoever serves payments has the processor, if this takes it from them.
     fn rest(&self) {}

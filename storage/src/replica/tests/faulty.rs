@@ -1,6 +1,6 @@
 //! Memory that fails, or holds still, when a test says so.
 
-use crate::replica::backend::{Backend, Changes, MemoryBackend, Tree, Visitor};
+use crate::replica::backend::{Backend, Changes, MemoryBackend, Tree, Visitor, in_sleds_order};
 use crate::replica::error::BackendError;
 use crate::replica::{Store, StoreOptions};
 use bytes::Bytes;
@@ -201,7 +201,7 @@ impl Tree for FaultyTree {
         if self.faults.shared.0.lock().shut_to_all {
             self.faults.gate();
         }
-        for pair in pairs {
+        for pair in in_sleds_order(pairs) {
             self.faults.write()?;
             self.tree.put_in_turn(std::slice::from_ref(pair))?;
         }
