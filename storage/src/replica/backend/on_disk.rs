@@ -210,9 +210,9 @@ impl Tree for SledTree {
 /// Pairs in the order in which they cost sled least. A leaf with more than sixteen pairs is split by
 /// whoever comes to it next, into nine and eight, and both are written anew. Keys that grow, as those
 /// of all that is only ever added do, split the last leaf with every ninth pair and leave leaves of
-/// nine. Sixteen at a time, the last one first, they split it with every sixteenth, and leave leaves of sixteen:
-/// with values of 3,000 bytes 2.8 times the bytes are written instead of 3.9. Seventeen at a time
-/// would leave most leaves too full, to be split by whoever reads them.
+/// nine. Sixteen at a time, the last one first, they split it with every sixteenth and leave leaves
+/// of sixteen: with values of 3,000 bytes 2.8 times the bytes are written instead of 3.9. Seventeen
+/// at a time would leave most leaves too full, to be split by whoever reads them.
 pub(crate) fn in_sleds_order(
     pairs: &[(Vec<u8>, Vec<u8>)],
 ) -> impl Iterator<Item = &(Vec<u8>, Vec<u8>)> {
